@@ -1,0 +1,220 @@
+"""What the public page knows, frozen: every renderer reads this and nothing else, so the same view gives the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+from statuspage.domain.component import ComponentState, Indicator
+from statuspage.domain.grace import GraceState
+from statuspage.domain.incident import CauseCategory, IncidentState
+from statuspage.domain.route import RouteKind, RouteState
+
+
+class Translation(StrEnum):
+    """Whether a text is in the reader's language; what is not says so on the page."""
+
+    CURRENT = "current"
+    MISSING = "missing"      # shown in another language
+    OUTDATED = "outdated"    # in the reader's language, but the original has been edited since
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    body: str
+    locale: str
+    translation: Translation = Translation.CURRENT
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A text that people wrote, already chosen for every locale of the page."""
+
+    by_locale: Mapping[str, Text]
+
+    def __getitem__(self, locale: str) -> Text:
+        return self.by_locale[locale]
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """The operator's accent as `#rrggbb`, on light and on dark; contrast is checked when the settings are read."""
+
+    light: str = "#0b4f8a"
+    dark: str = "#9cc9f5"
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    page_id: str
+    name: str
+    base_url: str
+    time_zone: str
+    locales: tuple[str, ...]
+    default_locale: str
+    support_phone: str | None = None
+    colours: Colours = field(default_factory=Colours)
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentChange:
+    component_id: str
+    old: ComponentState
+    new: ComponentState
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateView:
+    id: str
+    state: IncidentState
+    at: datetime
+    created_at: datetime
+    updated_at: datetime
+    body: Words
+    changes: tuple[ComponentChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """A published incident. `updates` run newest first; `updated_at` is the last real change, never the rendering's time."""
+
+    id: str
+    title: Words
+    state: IncidentState
+    impact: Indicator
+    cause: CauseCategory
+    started_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    updates: tuple[UpdateView, ...]
+    monitoring_at: datetime | None = None
+    restored_at: datetime | None = None
+    resolved_at: datetime | None = None
+    next_update_at: datetime | None = None
+    expected_end_at: datetime | None = None
+    credited_by: datetime | None = None
+    component_ids: tuple[str, ...] = ()
+    regions: tuple[Words, ...] = ()
+    segments: tuple[Words, ...] = ()
+    not_affected: tuple[Words, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        return self.state not in (IncidentState.RESOLVED, IncidentState.POSTMORTEM)
+
+    @property
+    def repaired(self) -> bool:
+        """Restored, while payments of the outage are still being credited."""
+        return self.state is IncidentState.RESTORED_CATCHING_UP
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseView:
+    """Nobody covered is suspended before `until`, an exclusive end. Printed from the policy, never typed by a person."""
+
+    incident_id: str
+    state: GraceState
+    until: datetime
+    covered: tuple[Words, ...]
+    not_covered: tuple[Words, ...] = ()
+    tail_days: int = 0
+
+    @property
+    def stands(self) -> bool:
+        return self.state in (GraceState.ACTIVE, GraceState.TAIL)
+
+
+@dataclass(frozen=True, slots=True)
+class RouteView:
+    """A way to pay or to manage one's services. `credit` is a person's own words on when a payment made now is credited."""
+
+    id: str
+    kind: RouteKind
+    name: Words
+    state: RouteState
+    position: int = 0
+    how_to: Words | None = None
+    credit: Words | None = None
+    code: str | None = None
+    url: str | None = None
+    checked_at: datetime | None = None
+    receipt_needed: bool = False
+    segments: tuple[Words, ...] = ()
+    regions: tuple[Words, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DayState:
+    """A local day of a component: the worst state it had, and for how many minutes it was not operational."""
+
+    day: date
+    worst: ComponentState
+    minutes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentView:
+    id: str
+    name: Words
+    state: ComponentState
+    created_at: datetime
+    updated_at: datetime
+    position: int
+    group_id: str | None = None
+    description: Words | None = None
+    days: tuple[DayState, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    id: str
+    name: Words
+    created_at: datetime
+    updated_at: datetime
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageView:
+    """One revision of the page, all languages. `as_of` is when it was rendered; `updated_at` the last real change."""
+
+    operator: Operator
+    revision: int
+    as_of: datetime
+    updated_at: datetime
+    components: tuple[ComponentView, ...] = ()
+    groups: tuple[GroupView, ...] = ()
+    routes: tuple[RouteView, ...] = ()
+    incidents: tuple[IncidentView, ...] = ()
+    promises: tuple[PromiseView, ...] = ()
+    drill: bool = False
+
+    def open_incidents(self) -> tuple[IncidentView, ...]:
+        """Worst first; of equals what still fails before what is only catching up, then the latest."""
+        rank = {impact: place for place, impact in enumerate(IMPACT_ORDER)}
+        unresolved = [incident for incident in self.incidents if incident.is_open]
+        return tuple(sorted(unresolved, key=lambda one: (one.repaired, rank[one.impact], -one.started_at.timestamp(), one.id)))
+
+    def promise(self) -> PromiseView | None:
+        """The promise that reaches furthest; when several policies stand, the latest end wins (grace.md rule 3)."""
+        standing = [promise for promise in self.promises if promise.stands and promise.until > self.as_of]
+        return max(standing, key=lambda promise: (promise.until, promise.incident_id), default=None)
+
+    def component(self, component_id: str) -> ComponentView | None:
+        return next((one for one in self.components if one.id == component_id), None)
+
+    def grouped(self) -> Iterator[tuple[GroupView | None, tuple[ComponentView, ...]]]:
+        """Components by group in the order of the page; those without a group come last."""
+        ordered = sorted(self.components, key=lambda one: (one.position, one.id))
+        for group in sorted(self.groups, key=lambda one: (one.position, one.id)):
+            members = tuple(one for one in ordered if one.group_id == group.id)
+            if members:
+                yield group, members
+        loose = tuple(one for one in ordered if one.group_id is None)
+        if loose:
+            yield None, loose
+
+
+IMPACT_ORDER = (Indicator.CRITICAL, Indicator.MAJOR, Indicator.MINOR, Indicator.MAINTENANCE, Indicator.NONE)
