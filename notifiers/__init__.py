@@ -1,0 +1,1 @@
+"""How a message leaves the house. Knows nothing of `statuspage`."""
