@@ -1,0 +1,103 @@
+"""The database's edge: one engine, one place that commits.
+
+SQLite (the embedded default) and PostgreSQL run the same code. A writing transaction on SQLite begins IMMEDIATE, so that
+two writers queue at the start instead of failing in the middle; `synchronous=FULL` makes a commit survive a power cut.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session, sessionmaker
+
+Sessions = sessionmaker[Session]
+
+BUSY_TIMEOUT_MS = 10_000
+_READ_ONLY = {"statuspage_read_only": True, "postgresql_readonly": True}
+AFTER_COMMIT = "after_commit"
+
+
+def make_engine(url: str, *, pool_size: int = 5) -> Engine:
+    """An engine for `url`; opens no connection yet."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(
+            parsed,
+            pool_size=pool_size,
+            connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if parsed.drivername in {"postgresql", "postgres"}:
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return create_engine(
+        parsed,
+        pool_size=pool_size,
+        pool_pre_ping=True,
+        connect_args={
+            "options": "-c timezone=UTC -c synchronous_commit=on",
+            "connect_timeout": 5,
+        },
+    )
+
+
+def make_sessions(engine: Engine) -> Sessions:
+    """Sessions that keep their objects readable after the commit."""
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+@contextmanager
+def transaction(sessions: Sessions, *, read_only: bool = False) -> Iterator[Session]:
+    """One transaction: all of it or nothing. The only commit in the house.
+
+    What `after_commit` was given runs once the commit is durable, never when it failed.
+    """
+    with sessions() as session:
+        if read_only:
+            session.connection(execution_options=_READ_ONLY)
+        try:
+            yield session
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+        for action in session.info.pop(AFTER_COMMIT, ()):
+            action()
+
+
+def after_commit(session: Session, action: Callable[[], None]) -> None:
+    """Run `action` when the transaction of `session` has committed."""
+    session.info.setdefault(AFTER_COMMIT, []).append(action)
+
+
+def is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = (
+        None  # the driver must not begin by itself: `_begin_sqlite` says how
+    )
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+        "cache_size=-16000",
+        "journal_size_limit=67108864",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get("statuspage_read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

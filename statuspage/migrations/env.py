@@ -1,0 +1,44 @@
+"""Alembic's entry: the engine comes from the caller (`statuspage db upgrade`), never from a file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alembic import context
+from sqlalchemy import JSON
+
+from statuspage.models import Base
+from statuspage.models.types import Money, Named, UtcDateTime
+
+
+def render_type(kind: str, item: Any, autogen: Any) -> str | bool:
+    """Our own column types are written as what they are in the database, so that a migration never changes with the code."""
+    if kind != "type":
+        return False
+    if isinstance(item, UtcDateTime):
+        autogen.imports.add("from statuspage.models.types import UtcDateTime")
+        return "UtcDateTime()"
+    if isinstance(item, Money):
+        autogen.imports.add("from statuspage.models.types import Money")
+        return "Money()"
+    if isinstance(item, JSON):
+        autogen.imports.add("from sqlalchemy.dialects import postgresql")
+        return "sa.JSON().with_variant(postgresql.JSONB(), 'postgresql')"
+    if isinstance(item, Named):
+        return "sa.String(length=40)"
+    return False
+
+
+def run() -> None:
+    context.configure(
+        connection=context.config.attributes["connection"],
+        target_metadata=Base.metadata,
+        render_item=render_type,
+        render_as_batch=True,
+        compare_type=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+run()
