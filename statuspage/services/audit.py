@@ -1,0 +1,86 @@
+"""Write and verify the audit chain. A verb that cannot be audited does not happen: the row is in its own transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from statuspage.db import is_sqlite
+from statuspage.models import AuditEntry
+from statuspage.services.actor import Actor
+
+GENESIS = "0" * 64
+_CHAIN_LOCK = 7462
+
+Detail = dict[str, str | int | bool | None | list[str] | list[int]]
+
+
+@dataclass(frozen=True)
+class BrokenLink:
+    """The first entry whose hash does not follow from the one before."""
+
+    entry_id: int
+
+
+def record(
+    session: Session, actor: Actor, action: str, entity: str, entity_id: str, now: datetime, detail: Detail | None = None
+) -> AuditEntry:
+    """Append one entry. `detail` holds ids, states and counts only, never a name, an address or a text."""
+    if not is_sqlite(session):  # SQLite has one writer; PostgreSQL must be told that the chain has one
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CHAIN_LOCK})
+    session.flush()
+    last = session.scalar(select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1))
+    entry = AuditEntry(
+        at=now,
+        actor_kind=actor.kind,
+        actor_id=actor.name,
+        action=action,
+        entity=entity,
+        entity_id=entity_id,
+        detail=detail or {},
+        previous_hash=last or GENESIS,
+    )
+    entry.hash = _digest(entry)
+    session.add(entry)
+    session.flush()
+    return entry
+
+
+def verify(session: Session) -> tuple[int, BrokenLink | None]:
+    """How many entries hold, and the first that does not."""
+    previous, count = GENESIS, 0
+    for entry in entries(session):
+        if entry.previous_hash != previous or entry.hash != _digest(entry):
+            return count, BrokenLink(entry.id)
+        previous, count = entry.hash, count + 1
+    return count, None
+
+
+def entries(session: Session, entity: str | None = None, entity_id: str | None = None) -> Iterator[AuditEntry]:
+    """In order; of one entity when named."""
+    query = select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=500)
+    if entity is not None:
+        query = query.where(AuditEntry.entity == entity)
+    if entity_id is not None:
+        query = query.where(AuditEntry.entity_id == entity_id)
+    yield from session.scalars(query)
+
+
+def _digest(entry: AuditEntry) -> str:
+    body = [
+        entry.previous_hash,
+        entry.at.isoformat(timespec="microseconds"),
+        entry.actor_kind,
+        entry.actor_id,
+        entry.action,
+        entry.entity,
+        entry.entity_id,
+        entry.detail,
+    ]
+    return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()

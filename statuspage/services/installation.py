@@ -1,0 +1,32 @@
+"""The rows every process needs, and the check that this process holds the right key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from statuspage.domain.errors import RuleError
+from statuspage.models import Installation, PageState
+from statuspage.models.types import new_public_id
+from statuspage.services.addresses import AddressKey
+
+ROW = 1
+
+
+def ensure(session: Session, key: AddressKey, now: datetime) -> Installation:
+    """Make the rows on the first start; refuse to run with another SECRET_KEY later, which would forget every opt-out."""
+    if session.get(PageState, ROW) is None:
+        session.add(PageState(id=ROW, public_id=new_public_id()))
+    row = session.get(Installation, ROW)
+    if row is None:
+        row = Installation(id=ROW, address_key_check=key.fingerprint(), created_at=now)
+        session.add(row)
+    elif row.address_key_check != key.fingerprint():
+        raise RuleError(
+            "installation.other_key",
+            "SECRET_KEY is not the one this database was made with: opt-outs could not be recognised. Restore the former key.",
+            "SECRET_KEY",
+        )
+    session.flush()
+    return row
