@@ -255,7 +255,7 @@ def _contradictions(settings: Settings) -> list[tuple[frozenset[str], str]]:
         ("mail_from smtp_url", "smtp_url" in given and not settings.mail_from, "is needed with SMTP_URL"),
         ("twilio_auth_token twilio_account_sid", twilio and "twilio_auth_token" not in given, "is needed with Twilio"),
         ("twilio_messaging_service_sid twilio_from", twilio and not sender, "or TWILIO_FROM is needed with Twilio"),
-        ("twilio_account_sid twilio_auth_token", not twilio and "twilio_auth_token" in given, "is needed with a token"),
+        ("twilio_account_sid twilio_auth_token", not twilio and "twilio_auth_token" in given, "is needed with TWILIO_AUTH_TOKEN"),
         (
             "sms_price twilio_account_sid",
             twilio and "sms_price" not in given,

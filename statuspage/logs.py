@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 import traceback
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -25,6 +25,7 @@ _KEYS = frozenset(
     }
 )
 _SUFFIXES = ("_id", "_ids", "_at", "_bytes", "_count", "_seconds", "_state")
+_OF_STRUCTLOG = ("_record", "_from_structlog")
 # Nine digits or more, bare or grouped, that are not part of a longer word: a telephone number or an ICCID.
 _PHONE = re.compile(r"(?<![0-9A-Za-z_-])\+?\d(?:[ ().-]{0,2}\d){8,}(?![0-9A-Za-z_-])")
 _EMAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
@@ -69,7 +70,7 @@ def redact(_logger: object, _method: str, event: EventDict) -> EventDict:
     for key, value in event.items():
         if key == "event":
             event[key] = _cleaned(str(value))
-        elif not key.startswith("_"):
+        elif key not in _OF_STRUCTLOG:
             event[key] = _checked(key, value)
     return event
 
@@ -92,7 +93,7 @@ def _second(given: object) -> object:
 def _checked(key: str, value: Any) -> Any:
     if key not in _KEYS and not key.endswith(_SUFFIXES):
         return REDACTED
-    if isinstance(value, Mapping | MutableMapping):
+    if isinstance(value, Mapping):
         return {str(inner): _checked(str(inner), part) for inner, part in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_checked(key, part) for part in value]
