@@ -46,9 +46,7 @@ class Incident(Base):
     restored_at: Mapped[datetime | None]
     resolved_at: Mapped[datetime | None]
     crediting_verified_at: Mapped[datetime | None]
-    crediting_verified_by: Mapped[int | None] = mapped_column(
-        ForeignKey("user_account.id")
-    )
+    crediting_verified_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
     payments_queued: Mapped[int | None]
     payments_credited: Mapped[int | None]
     payments_duplicated: Mapped[int | None]
@@ -60,21 +58,22 @@ class Incident(Base):
 
 
 class IncidentComponent(Base):
-    """A component this incident touches and its state at the worst open moment the operator said."""
+    """A component this incident touches: the worst that was said of it, which the history shows, and what holds now."""
 
     __tablename__ = "incident_component"
 
-    incident_id: Mapped[int] = mapped_column(
-        ForeignKey("incident.id"), primary_key=True
-    )
-    component_id: Mapped[int] = mapped_column(
-        ForeignKey("component.id"), primary_key=True, index=True
-    )
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incident.id"), primary_key=True)
+    component_id: Mapped[int] = mapped_column(ForeignKey("component.id"), primary_key=True, index=True)
     state: Mapped[ComponentState] = mapped_column(Named(ComponentState))
+    current: Mapped[ComponentState] = mapped_column(Named(ComponentState))
+    """As the incident's newest update has it; the component itself shows the worst of all open incidents."""
 
 
 class IncidentUpdate(Base):
-    """One update. Text rows ("incident_update", id): body. `at` is what readers see and may be back-dated; `created_at` is true."""
+    """One update.
+
+    Text rows ("incident_update", id): body. `at` is what readers see and may be back-dated; `created_at` is true.
+    """
 
     __tablename__ = "incident_update"
     __table_args__ = (Index(None, "incident_id", "at"),)

@@ -16,8 +16,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
-from statuspage.models.types import Money
-from statuspage.models.types import UtcDateTime
+
+from statuspage.models.types import Money, UtcDateTime
 
 revision = "0001"
 down_revision = None
@@ -28,18 +28,14 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "account",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("external_id", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
         sa.UniqueConstraint("external_id", name=op.f("uq_account_external_id")),
     )
     op.create_table(
         "audit_entry",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("actor_kind", sa.String(length=20), nullable=False),
         sa.Column("actor_id", sa.String(length=40), nullable=False),
@@ -74,9 +70,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "component_group",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("public_id", sa.String(length=12), nullable=False),
         sa.Column("key", sa.String(length=40), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
@@ -95,9 +89,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "inbound",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("provider", sa.String(length=20), nullable=False),
         sa.Column("provider_id", sa.String(length=80), nullable=False),
         sa.Column("channel", sa.String(length=10), nullable=False),
@@ -105,15 +97,11 @@ def upgrade() -> None:
         sa.Column("address_hash", sa.String(length=32), nullable=False),
         sa.Column("received_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_inbound")),
-        sa.UniqueConstraint(
-            "provider", "provider_id", name=op.f("uq_inbound_provider_provider_id")
-        ),
+        sa.UniqueConstraint("provider", "provider_id", name=op.f("uq_inbound_provider_provider_id")),
     )
     op.create_table(
         "incident_template",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("public_id", sa.String(length=12), nullable=False),
         sa.Column("key", sa.String(length=60), nullable=False),
         sa.Column("cause", sa.String(length=40), nullable=False),
@@ -161,9 +149,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "localized_text",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("entity", sa.String(length=40), nullable=False),
         sa.Column("entity_id", sa.Integer(), nullable=False),
         sa.Column("field", sa.String(length=60), nullable=False),
@@ -184,9 +170,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "message_template",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("public_id", sa.String(length=12), nullable=False),
         sa.Column("key", sa.String(length=60), nullable=False),
         sa.Column("purpose", sa.String(length=20), nullable=False),
@@ -228,9 +212,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "people_import",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("public_id", sa.String(length=12), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
@@ -253,9 +235,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "playbook_measure",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key", sa.String(length=40), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("source_row", sa.String(length=40), nullable=False),
@@ -268,9 +248,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "receipt",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("provider", sa.String(length=20), nullable=False),
         sa.Column("provider_id", sa.String(length=80), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
@@ -303,9 +281,7 @@ def upgrade() -> None:
 
     op.create_table(
         "region",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key", sa.String(length=40), nullable=False),
         sa.Column("time_zone", sa.String(length=60), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
@@ -314,9 +290,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "route",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("public_id", sa.String(length=12), nullable=False),
         sa.Column("key", sa.String(length=40), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
@@ -363,9 +337,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "segment",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key", sa.String(length=40), nullable=False),
         sa.Column("machine", sa.Boolean(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
@@ -383,9 +355,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "user_account",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("public_id", sa.String(length=12), nullable=False),
         sa.Column("email", sa.String(length=254), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
@@ -403,9 +373,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "component",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("public_id", sa.String(length=12), nullable=False),
         sa.Column("key", sa.String(length=40), nullable=False),
         sa.Column(
@@ -431,9 +399,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "contact",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column(
             "account_id",
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
@@ -447,24 +413,16 @@ def upgrade() -> None:
         sa.Column("valid_from", sa.Integer(), nullable=False),
         sa.Column("valid_to", sa.Integer(), nullable=False),
         sa.Column("erased_at", UtcDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["account.id"], name=op.f("fk_contact_account_id_account")
-        ),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_contact_account_id_account")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contact")),
     )
     with op.batch_alter_table("contact", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_contact_email_hash"), ["email_hash"], unique=False
-        )
-        batch_op.create_index(
-            batch_op.f("ix_contact_sms_hash"), ["sms_hash"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_contact_email_hash"), ["email_hash"], unique=False)
+        batch_op.create_index(batch_op.f("ix_contact_sms_hash"), ["sms_hash"], unique=False)
 
     op.create_table(
         "incident",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("public_id", sa.String(length=12), nullable=False),
         sa.Column("state", sa.String(length=40), nullable=False),
         sa.Column("publication", sa.String(length=40), nullable=False),
@@ -550,15 +508,11 @@ def upgrade() -> None:
             ["publication", "state"],
             unique=False,
         )
-        batch_op.create_index(
-            batch_op.f("ix_incident_started_at"), ["started_at"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_incident_started_at"), ["started_at"], unique=False)
 
     op.create_table(
         "login_session",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column(
             "user_id",
@@ -578,15 +532,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_hash", name=op.f("uq_login_session_token_hash")),
     )
     with op.batch_alter_table("login_session", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_login_session_user_id"), ["user_id"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_login_session_user_id"), ["user_id"], unique=False)
 
     op.create_table(
         "campaign",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("public_id", sa.String(length=12), nullable=False),
         sa.Column(
             "incident_id",
@@ -691,9 +641,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("public_id", name=op.f("uq_campaign_public_id")),
     )
     with op.batch_alter_table("campaign", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_campaign_incident_id"), ["incident_id"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_campaign_incident_id"), ["incident_id"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_campaign_state_priority"),
             ["state", "priority"],
@@ -702,9 +650,7 @@ def upgrade() -> None:
 
     op.create_table(
         "grace_policy",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("public_id", sa.String(length=12), nullable=False),
         sa.Column("key", sa.String(length=40), nullable=True),
         sa.Column(
@@ -801,9 +747,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("public_id", name=op.f("uq_grace_policy_public_id")),
     )
     with op.batch_alter_table("grace_policy", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_grace_policy_incident_id"), ["incident_id"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_grace_policy_incident_id"), ["incident_id"], unique=False)
 
     op.create_table(
         "incident_component",
@@ -818,6 +762,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("state", sa.String(length=40), nullable=False),
+        sa.Column("current", sa.String(length=40), nullable=False),
         sa.ForeignKeyConstraint(
             ["component_id"],
             ["component.id"],
@@ -828,9 +773,7 @@ def upgrade() -> None:
             ["incident.id"],
             name=op.f("fk_incident_component_incident_id_incident"),
         ),
-        sa.PrimaryKeyConstraint(
-            "incident_id", "component_id", name=op.f("pk_incident_component")
-        ),
+        sa.PrimaryKeyConstraint("incident_id", "component_id", name=op.f("pk_incident_component")),
     )
     with op.batch_alter_table("incident_component", schema=None) as batch_op:
         batch_op.create_index(
@@ -841,9 +784,7 @@ def upgrade() -> None:
 
     op.create_table(
         "incident_update",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("public_id", sa.String(length=12), nullable=False),
         sa.Column(
             "incident_id",
@@ -882,9 +823,7 @@ def upgrade() -> None:
 
     op.create_table(
         "line",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column(
             "account_id",
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
@@ -914,24 +853,14 @@ def upgrade() -> None:
         sa.Column("paid_until", sa.Date(), nullable=True),
         sa.Column("valid_from", sa.Integer(), nullable=False),
         sa.Column("valid_to", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["account.id"], name=op.f("fk_line_account_id_account")
-        ),
-        sa.ForeignKeyConstraint(
-            ["contact_id"], ["contact.id"], name=op.f("fk_line_contact_id_contact")
-        ),
-        sa.ForeignKeyConstraint(
-            ["region_id"], ["region.id"], name=op.f("fk_line_region_id_region")
-        ),
-        sa.ForeignKeyConstraint(
-            ["segment_id"], ["segment.id"], name=op.f("fk_line_segment_id_segment")
-        ),
+        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_line_account_id_account")),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_line_contact_id_contact")),
+        sa.ForeignKeyConstraint(["region_id"], ["region.id"], name=op.f("fk_line_region_id_region")),
+        sa.ForeignKeyConstraint(["segment_id"], ["segment.id"], name=op.f("fk_line_segment_id_segment")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_line")),
     )
     with op.batch_alter_table("line", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_line_account_id_key"), ["account_id", "key"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_line_account_id_key"), ["account_id", "key"], unique=False)
         batch_op.create_index(batch_op.f("ix_line_key"), ["key"], unique=False)
         batch_op.create_index(
             "ix_line_replaced",
@@ -943,9 +872,7 @@ def upgrade() -> None:
 
     op.create_table(
         "playbook_row",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column(
             "incident_id",
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
@@ -984,15 +911,11 @@ def upgrade() -> None:
             name=op.f("fk_playbook_row_ticked_by_user_account"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_playbook_row")),
-        sa.UniqueConstraint(
-            "incident_id", "key", name=op.f("uq_playbook_row_incident_id_key")
-        ),
+        sa.UniqueConstraint("incident_id", "key", name=op.f("uq_playbook_row_incident_id_key")),
     )
     op.create_table(
         "subscription",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("public_id", sa.String(length=12), nullable=True),
         sa.Column(
             "contact_id",
@@ -1038,15 +961,11 @@ def upgrade() -> None:
             ["campaign.id"],
             name=op.f("fk_campaign_count_campaign_id_campaign"),
         ),
-        sa.PrimaryKeyConstraint(
-            "campaign_id", "channel", "state", "reason", name=op.f("pk_campaign_count")
-        ),
+        sa.PrimaryKeyConstraint("campaign_id", "channel", "state", "reason", name=op.f("pk_campaign_count")),
     )
     op.create_table(
         "component_change",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column(
             "component_id",
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
@@ -1078,15 +997,11 @@ def upgrade() -> None:
             ["component_id", "at"],
             unique=False,
         )
-        batch_op.create_index(
-            batch_op.f("ix_component_change_update_id"), ["update_id"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_component_change_update_id"), ["update_id"], unique=False)
 
     op.create_table(
         "delivery",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column(
             "campaign_id",
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
@@ -1151,9 +1066,7 @@ def upgrade() -> None:
 
     op.create_table(
         "grace_acknowledgement",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column(
             "policy_id",
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
@@ -1180,9 +1093,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "grace_ledger",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column(
             "policy_id",
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
@@ -1201,15 +1112,11 @@ def upgrade() -> None:
             name=op.f("fk_grace_ledger_policy_id_grace_policy"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_grace_ledger")),
-        sa.UniqueConstraint(
-            "policy_id", "revision", name=op.f("uq_grace_ledger_policy_id_revision")
-        ),
+        sa.UniqueConstraint("policy_id", "revision", name=op.f("uq_grace_ledger_policy_id_revision")),
     )
     op.create_table(
         "attempt",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column(
             "delivery_id",
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
@@ -1227,9 +1134,7 @@ def upgrade() -> None:
             name=op.f("fk_attempt_delivery_id_delivery"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempt")),
-        sa.UniqueConstraint(
-            "delivery_id", "attempt", name=op.f("uq_attempt_delivery_id_attempt")
-        ),
+        sa.UniqueConstraint("delivery_id", "attempt", name=op.f("uq_attempt_delivery_id_attempt")),
     )
     for table in APPEND_ONLY:
         refuse_change(table)
@@ -1251,6 +1156,4 @@ def refuse_change(table: str) -> None:
         f"CREATE FUNCTION {table}_refuse() RETURNS trigger LANGUAGE plpgsql AS "
         f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$"
     )
-    op.execute(
-        f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table} EXECUTE FUNCTION {table}_refuse()"
-    )
+    op.execute(f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE ON {table} EXECUTE FUNCTION {table}_refuse()")
