@@ -123,20 +123,17 @@ def evaluate(terms: PolicyTerms, facts: GraceFacts, published_until: datetime | 
     """
     if facts.state in (GraceState.DRAFT, GraceState.REVOKED):
         return Evaluation(published_until, facts.state, None)
-    wanted = _wanted(terms, facts, now)
-    cap = hard_cap(terms)
-    capped = wanted > cap and not terms.cap_lifted
-    allowed = cap if capped else wanted
-    until = allowed if published_until is None else max(published_until, allowed)
+    until = next_until(terms, facts, published_until, now)
     state = _state(terms, facts, until, published_until, now)
+    capped = not terms.cap_lifted and _wanted(terms, facts, now) > hard_cap(terms)
     return Evaluation(until, state, _cause(terms, facts, state, until, published_until), capped)
 
 
 def next_until(terms: PolicyTerms, facts: GraceFacts, published_until: datetime | None, now: datetime) -> datetime:
-    """The exclusive end to print next, in UTC; for a draft, what it would promise if it were opened now."""
-    facts = GraceFacts(facts.incident, facts.resolved_at, GraceState.ACTIVE)
-    until = evaluate(terms, facts, published_until, now).until
-    return until if until is not None else hard_cap(terms)
+    """The exclusive end to print next, in UTC, whether the policy is open already or would be opened now."""
+    wanted = _wanted(terms, facts, now)
+    allowed = wanted if terms.cap_lifted else min(wanted, hard_cap(terms))
+    return allowed if published_until is None else max(published_until, allowed)
 
 
 def hard_cap(terms: PolicyTerms) -> datetime:
@@ -171,13 +168,13 @@ def _cause(
 ) -> GraceCause | None:
     if published_until is None:
         return GraceCause.DECLARED
+    if until > published_until and until == terms.min_until:
+        return GraceCause.EXTENDED
     if state is not facts.state:
         if state is GraceState.RELEASED:
             return GraceCause.RELEASED
         return GraceCause.RESOLVED if state is GraceState.TAIL else GraceCause.REOPENED
-    if until == published_until:
-        return None
-    return GraceCause.EXTENDED if until == terms.min_until or state is GraceState.TAIL else GraceCause.TICK
+    return GraceCause.TICK if until > published_until else None
 
 
 def check_extension(terms: PolicyTerms, published_until: datetime | None, until: datetime) -> None:

@@ -100,16 +100,6 @@ def require(permissions: Collection[Permission], permission: Permission) -> None
         raise NotAllowed("role.not_allowed", f"This needs the permission {permission} (roles: {roles}).")
 
 
-def permissions_of(roles: Iterable[str]) -> frozenset[Permission]:
-    """The union over a person's roles; an unknown role is refused by name."""
-    granted: frozenset[Permission] = frozenset()
-    for role in roles:
-        if role not in ROLES:
-            raise RuleError("role.unknown", f"role: {role!r} is not one of {', '.join(ROLES)}.", "role")
-        granted |= ROLES[role]
-    return granted
-
-
 def parse_scopes(scopes: Iterable[str]) -> frozenset[Permission]:
     """A token's scopes are permissions by name; those that need a person are refused."""
     granted = set()
