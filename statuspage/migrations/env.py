@@ -12,7 +12,7 @@ from statuspage.models.types import Money, Named, UtcDateTime
 
 
 def render_type(kind: str, item: Any, autogen: Any) -> str | bool:
-    """Our own column types are written as what they are in the database, so that a migration never changes with the code."""
+    """Write our own column types by name, so that a migration reads as what the database holds."""
     if kind != "type":
         return False
     if isinstance(item, UtcDateTime):

@@ -1,4 +1,7 @@
-"""What people and tokens did: a chain in which no link can be changed unseen. Ids only, so that a person can be erased."""
+"""What people and tokens did.
+
+A chain in which no link can be changed unseen. Ids only, so that a person can be erased.
+"""
 
 from __future__ import annotations
 

@@ -14,9 +14,10 @@ from statuspage.models.types import BigId, Named
 
 
 class Campaign(Base):
-    """One message to one audience. Text rows ("campaign", id): sms, subject, mail (already filled with the incident's values).
+    """One message to one audience. Text rows ("campaign", id): sms, subject, mail; the incident's values are filled in.
 
-    Expansion walks lines in order of id up to `expand_until` (frozen at the start); `expand_cursor` is the last line done.
+        Expansion walks lines in order of id up to `expand_until` (frozen at the start); `expand_cursor` is the last
+    line done.
     """
 
     __tablename__ = "campaign"
@@ -24,9 +25,7 @@ class Campaign(Base):
 
     id: Mapped[Id]
     public_id: Mapped[PublicId]
-    incident_id: Mapped[int | None] = mapped_column(
-        ForeignKey("incident.id"), index=True
-    )
+    incident_id: Mapped[int | None] = mapped_column(ForeignKey("incident.id"), index=True)
     told_by_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id"))
     """For an end notice: only those whom that campaign reached are told."""
     kind: Mapped[CampaignKind] = mapped_column(Named(CampaignKind))
@@ -73,9 +72,7 @@ class CampaignCount(Base):
 
     __tablename__ = "campaign_count"
 
-    campaign_id: Mapped[int] = mapped_column(
-        ForeignKey("campaign.id"), primary_key=True
-    )
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"), primary_key=True)
     channel: Mapped[str] = mapped_column(String(10), primary_key=True)
     state: Mapped[str] = mapped_column(String(20), primary_key=True)
     reason: Mapped[str] = mapped_column(String(40), primary_key=True, default="")

@@ -24,7 +24,10 @@ class ComponentGroup(Base):
 
 
 class Component(Base):
-    """A service as subscribers know it. Text rows ("component", id): name, description, down (the sentence's clause)."""
+    """A service as subscribers know it.
+
+    Text rows ("component", id): name, description, down (the sentence's clause).
+    """
 
     __tablename__ = "component"
 
@@ -32,9 +35,7 @@ class Component(Base):
     public_id: Mapped[PublicId]
     key: Mapped[str] = mapped_column(String(40), unique=True)
     group_id: Mapped[int | None] = mapped_column(ForeignKey("component_group.id"))
-    state: Mapped[ComponentState] = mapped_column(
-        Named(ComponentState), default=ComponentState.OPERATIONAL
-    )
+    state: Mapped[ComponentState] = mapped_column(Named(ComponentState), default=ComponentState.OPERATIONAL)
     provides: Mapped[str | None] = mapped_column(String(40))
     """The dependency (`domain.route`) that breaks when this component is down, if any."""
     billing: Mapped[bool] = mapped_column(default=True)
@@ -54,9 +55,7 @@ class ComponentChange(Base):
 
     id: Mapped[Id]
     component_id: Mapped[int] = mapped_column(ForeignKey("component.id"))
-    update_id: Mapped[int | None] = mapped_column(
-        ForeignKey("incident_update.id"), index=True
-    )
+    update_id: Mapped[int | None] = mapped_column(ForeignKey("incident_update.id"), index=True)
     at: Mapped[datetime]
     old_state: Mapped[ComponentState] = mapped_column(Named(ComponentState))
     new_state: Mapped[ComponentState] = mapped_column(Named(ComponentState))

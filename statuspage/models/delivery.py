@@ -17,7 +17,7 @@ _OPEN = text("state IN ('accepted', 'sent', 'unknown')")
 class Delivery(Base):
     """`reason` says why in a word of `domain.delivery.Reason` whenever the state is not the plain course of things.
 
-    `address` becomes NULL when the person is erased; `address_hash` stays ("none:<contact id>" where there was no address).
+    `address` becomes NULL when the person is erased; `address_hash` stays ("none:<contact id>" where none was).
     `dedupe` is empty, or tells apart messages to one address within a standing campaign (confirmations).
     """
 
@@ -89,7 +89,10 @@ class Attempt(Base):
 
 
 class Receipt(Base):
-    """The inbox of providers' callbacks: stored first, answered, applied later by rank. Late, doubled and unmatched ones are harmless."""
+    """The inbox of providers' callbacks.
+
+    Stored first, answered, applied later by rank. Late, doubled and unmatched ones are harmless.
+    """
 
     __tablename__ = "receipt"
     __table_args__ = (

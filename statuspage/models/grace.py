@@ -15,7 +15,8 @@ from statuspage.models.types import Named
 class GracePolicy(Base):
     """A policy of an incident, or a default one (`incident_id` None) approved by two people in peacetime.
 
-    Text rows ("grace_policy", id): title, not_covered. `published_until` is the exclusive end last promised; it never falls.
+    Text rows ("grace_policy", id): title, not_covered. `published_until` is the exclusive end last promised
+    and never falls.
     """
 
     __tablename__ = "grace_policy"
@@ -24,9 +25,7 @@ class GracePolicy(Base):
     public_id: Mapped[PublicId]
     key: Mapped[str | None] = mapped_column(String(40), unique=True)
     """Only of a default policy, for the incident templates to name it by."""
-    incident_id: Mapped[int | None] = mapped_column(
-        ForeignKey("incident.id"), index=True
-    )
+    incident_id: Mapped[int | None] = mapped_column(ForeignKey("incident.id"), index=True)
     default_id: Mapped[int | None] = mapped_column(ForeignKey("grace_policy.id"))
     """The default policy this one was opened from."""
     revision: Mapped[int] = mapped_column(default=1)

@@ -11,7 +11,10 @@ from statuspage.models.base import Base, Mapping
 
 
 class PageState(Base):
-    """One row. Verbs raise `wanted`; the publisher renders until `published` has caught up, and again at `boundary_at`."""
+    """One row.
+
+    Verbs raise `wanted`; the publisher renders until `published` has caught up, and again at `boundary_at`.
+    """
 
     __tablename__ = "page_state"
 

@@ -35,7 +35,8 @@ class Account(Base):
 class Contact(Base):
     """Who is told: a person with a language and addresses. `account_id` None: signed up on the page.
 
-    Visible while valid_from <= current generation < valid_to (see `Installation.generation`); a sign-up is valid from 0 on.
+        Visible while valid_from <= current generation < valid_to (see `Installation.generation`); a sign-up is valid
+    from 0 on.
     The hashes are keyed (`services.addresses`) and outlive the erasure of the addresses themselves.
     """
 
@@ -127,7 +128,10 @@ class Suppression(Base):
 
 
 class PeopleImport(Base):
-    """One run over a subscriber file. Its rows carry `generation` and are seen by nobody until it becomes the current one."""
+    """One run over a subscriber file.
+
+    Its rows carry `generation` and are seen by nobody until it becomes the current one.
+    """
 
     __tablename__ = "people_import"
 

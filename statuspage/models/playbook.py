@@ -11,7 +11,10 @@ from statuspage.models.base import Base, Id
 
 
 class PlaybookMeasure(Base):
-    """A row of the operator's table. Text rows ("playbook_measure", id): measure. Shipped ones keep the key of `domain.playbook`."""
+    """A row of the operator's table.
+
+    Text rows ("playbook_measure", id): measure. Shipped ones keep the key of `domain.playbook`.
+    """
 
     __tablename__ = "playbook_measure"
 
@@ -27,7 +30,10 @@ class PlaybookMeasure(Base):
 
 
 class PlaybookRow(Base):
-    """An incident's copy of a measure. Where evidence can be derived it is; else a named person ticks it with a note."""
+    """An incident's copy of a measure.
+
+    Where evidence can be derived it is; else a named person ticks it with a note.
+    """
 
     __tablename__ = "playbook_row"
     __table_args__ = (UniqueConstraint("incident_id", "key"),)

@@ -11,7 +11,10 @@ from statuspage.models import User
 
 @dataclass(frozen=True)
 class Actor:
-    """`kind` is user, cli, system or public; `id` is the user's row, None for the others; `name` is an id fit for a log."""
+    """`kind` is user, cli, system or public.
+
+    `id` is the user's row, None for the others; `name` is an id fit for a log.
+    """
 
     kind: str
     id: int | None
@@ -21,7 +24,9 @@ class Actor:
     def require(self, permission: Permission) -> None:
         """Raises NotAllowed unless the actor holds `permission`."""
         if permission not in self.permissions:
-            raise NotAllowed("actor.not_allowed", f"This needs the permission {permission.value}, which {self.name} does not have.")
+            raise NotAllowed(
+                "actor.not_allowed", f"This needs the permission {permission.value}, which {self.name} does not have."
+            )
 
 
 SYSTEM = Actor("system", None, "system", frozenset(Permission))

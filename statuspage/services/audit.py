@@ -1,4 +1,7 @@
-"""Write and verify the audit chain. A verb that cannot be audited does not happen: the row is in its own transaction."""
+"""Write and verify the audit chain.
+
+A verb that cannot be audited does not happen: the row is in its own transaction.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,9 @@ from statuspage.services.actor import Actor
 
 GENESIS = "0" * 64
 _CHAIN_LOCK = 7462
+_PAGE = 500
 
-Detail = dict[str, str | int | bool | None | list[str] | list[int]]
+Detail = dict[str, str | int | bool | list[str] | list[int] | None]
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,13 @@ class BrokenLink:
 
 
 def record(
-    session: Session, actor: Actor, action: str, entity: str, entity_id: str, now: datetime, detail: Detail | None = None
+    session: Session,
+    actor: Actor,
+    action: str,
+    entity: str,
+    entity_id: str,
+    now: datetime,
+    detail: Detail | None = None,
 ) -> AuditEntry:
     """Append one entry. `detail` holds ids, states and counts only, never a name, an address or a text."""
     if not is_sqlite(session):  # SQLite has one writer; PostgreSQL must be told that the chain has one
@@ -63,13 +73,16 @@ def verify(session: Session) -> tuple[int, BrokenLink | None]:
 
 
 def entries(session: Session, entity: str | None = None, entity_id: str | None = None) -> Iterator[AuditEntry]:
-    """In order; of one entity when named."""
-    query = select(AuditEntry).order_by(AuditEntry.id).execution_options(yield_per=500)
+    """In order; of one entity when named. Read page by page, so that no cursor stays open behind the caller."""
+    query = select(AuditEntry).order_by(AuditEntry.id).limit(_PAGE)
     if entity is not None:
         query = query.where(AuditEntry.entity == entity)
     if entity_id is not None:
         query = query.where(AuditEntry.entity_id == entity_id)
-    yield from session.scalars(query)
+    last = 0
+    while rows := session.scalars(query.where(AuditEntry.id > last)).all():
+        yield from rows
+        last = rows[-1].id
 
 
 def _digest(entry: AuditEntry) -> str:
@@ -83,4 +96,6 @@ def _digest(entry: AuditEntry) -> str:
         entry.entity_id,
         entry.detail,
     ]
-    return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps(body, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
+    ).hexdigest()

@@ -27,7 +27,9 @@ def earlier_result(session: Session, scope: str, key: str, request: str) -> str 
 
 def remember(session: Session, scope: str, key: str, request: str, result_id: str, now: datetime) -> None:
     """Keep what `key` did, in the transaction that did it."""
-    session.add(IdempotencyKey(scope=scope, key=key, request_hash=_digest(request), result_id=result_id, created_at=now))
+    session.add(
+        IdempotencyKey(scope=scope, key=key, request_hash=_digest(request), result_id=result_id, created_at=now)
+    )
     session.flush()
 
 

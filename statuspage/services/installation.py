@@ -15,7 +15,10 @@ ROW = 1
 
 
 def ensure(session: Session, key: AddressKey, now: datetime) -> Installation:
-    """Make the rows on the first start; refuse to run with another SECRET_KEY later, which would forget every opt-out."""
+    """Make the rows on the first start.
+
+    Refuse to run with another SECRET_KEY later, which would forget every opt-out.
+    """
     if session.get(PageState, ROW) is None:
         session.add(PageState(id=ROW, public_id=new_public_id()))
     row = session.get(Installation, ROW)
@@ -25,7 +28,8 @@ def ensure(session: Session, key: AddressKey, now: datetime) -> Installation:
     elif row.address_key_check != key.fingerprint():
         raise RuleError(
             "installation.other_key",
-            "SECRET_KEY is not the one this database was made with: opt-outs could not be recognised. Restore the former key.",
+            "SECRET_KEY is not the one this database was made with, so opt-outs could not be recognised: "
+            "restore the former key.",
             "SECRET_KEY",
         )
     session.flush()
