@@ -1,7 +1,8 @@
 """The database's edge: one engine, one place that commits.
 
 SQLite (the embedded default) and PostgreSQL run the same code. A writing transaction on SQLite begins IMMEDIATE, so
-that two writers queue at the start instead of failing in the middle; `synchronous=FULL` makes a commit survive a power cut.
+that two writers queue at the start instead of failing in the middle; `synchronous=FULL` makes a commit survive a
+power cut.
 """
 
 from __future__ import annotations
