@@ -64,6 +64,7 @@ class Line(Base):
     __tablename__ = "line"
     __table_args__ = (
         Index(None, "account_id", "key"),
+        Index(None, "contact_id"),
         Index(None, "key"),
         Index(
             "ix_line_replaced",

@@ -861,6 +861,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("line", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_line_account_id_key"), ["account_id", "key"], unique=False)
+        batch_op.create_index(batch_op.f("ix_line_contact_id"), ["contact_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_line_key"), ["key"], unique=False)
         batch_op.create_index(
             "ix_line_replaced",
