@@ -8,17 +8,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 
+TRANSLATIONS = Path(__file__).resolve().parent / "translations"
 KNOWN_LOCALES = ("ru", "zh", "en")
 LANGUAGE_TAGS: Mapping[str, str] = {"ru": "ru", "zh": "zh-Hans", "en": "en"}
 LANGUAGE_NAMES: Mapping[str, str] = {"ru": "Русский", "zh": "中文", "en": "English"}
 
 _CLDR: Mapping[str, str] = {"ru": "ru", "zh": "zh_Hans", "en": "en"}
+_CATEGORIES = frozenset(("zero", "one", "two", "few", "many", "other"))
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 
 # A message is a sentence, or one sentence for each plural category of the language.
@@ -77,10 +79,8 @@ def catalogue(locale: str) -> Mapping[str, Message]:
     if locale not in KNOWN_LOCALES:
         raise UnknownText(f"no locale {locale}; known are {', '.join(KNOWN_LOCALES)}")
     texts: dict[str, Message] = {}
-    for source in sorted(files("statuspage").joinpath("translations", locale).iterdir(), key=lambda entry: entry.name):
-        if source.name.endswith(".toml"):
-            table = tomllib.loads(source.read_text(encoding="utf-8"))
-            texts.update(_flatten(table, source.name.removesuffix(".toml")))
+    for source in sorted(TRANSLATIONS.joinpath(locale).glob("*.toml")):
+        texts.update(_flatten(tomllib.loads(source.read_text(encoding="utf-8")), source.stem))
     return texts
 
 
@@ -90,7 +90,7 @@ def _flatten(table: Mapping[str, Any], prefix: str) -> dict[str, Message]:
         key = f"{prefix}.{name}"
         if isinstance(value, str):
             flat[key] = value
-        elif "other" in value and all(isinstance(text, str) for text in value.values()):
+        elif _CATEGORIES.issuperset(value):
             flat[key] = value
         else:
             flat.update(_flatten(value, key))
@@ -133,7 +133,10 @@ class Moments:
         local = self._local(at)
         if beside is not None and self._local(beside).date() == local.date():
             return f"{local:%H:%M}"
-        return self._say("day_and_time", local)
+        return self.day_and_time(at)
+
+    def day_and_time(self, at: datetime) -> str:
+        return self._say("day_and_time", self._local(at))
 
     def in_sentence(self, at: datetime) -> str:
         """Day and time as the language says them inside a sentence: «22.11 в 10:20»."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import StrEnum
 
 from statuspage.domain.component import ComponentState, Indicator
 from statuspage.domain.grace import GraceState
@@ -13,19 +12,12 @@ from statuspage.domain.incident import CauseCategory, IncidentState
 from statuspage.domain.route import RouteKind, RouteState
 
 
-class Translation(StrEnum):
-    """Whether a text is in the reader's language; what is not says so on the page."""
-
-    CURRENT = "current"
-    MISSING = "missing"      # shown in another language
-    OUTDATED = "outdated"    # in the reader's language, but the original has been edited since
-
-
 @dataclass(frozen=True, slots=True)
 class Text:
+    """What a reader is shown; `locale` is the language it is really in, which the page says when it is not the reader's."""
+
     body: str
     locale: str
-    translation: Translation = Translation.CURRENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +109,7 @@ class PromiseView:
     incident_id: str
     state: GraceState
     until: datetime
+    segments: tuple[str, ...]
     covered: tuple[Words, ...]
     not_covered: tuple[Words, ...] = ()
     tail_days: int = 0
@@ -190,6 +183,8 @@ class PageView:
     incidents: tuple[IncidentView, ...] = ()
     promises: tuple[PromiseView, ...] = ()
     drill: bool = False
+    turns_at: tuple[datetime, ...] = ()
+    """Moments at which a fact of this view changes by itself that the view alone cannot compute, such as a route's check ageing."""
 
     def open_incidents(self) -> tuple[IncidentView, ...]:
         """Worst first; of equals what still fails before what is only catching up, then the latest."""

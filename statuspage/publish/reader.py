@@ -1,0 +1,296 @@
+"""The page through the eyes of one language: sentences, times and choices that every template and feed of that language shares."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import cached_property
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup, escape
+
+from statuspage import i18n
+from statuspage.domain.component import Indicator
+from statuspage.domain.route import RouteKind, RouteState
+from statuspage.publish.bars import DAYS, bars, disturbed
+from statuspage.publish.headline import INDICATOR_OF, Headline, HeadlineKind, headline
+from statuspage.publish.prose import prose
+from statuspage.publish.view import ComponentView, IncidentView, PageView, PromiseView, RouteView, Text, Words
+
+_ROUTE_ORDER = (RouteState.WORKS, RouteState.WORKS_DELAYED, RouteState.DEGRADED, RouteState.DOWN, RouteState.UNKNOWN)
+
+
+class Reader:
+    """One locale's reading of a view. Pure: the same view and locale always say the same."""
+
+    def __init__(self, view: PageView, locale: str) -> None:
+        self.view = view
+        self.locale = locale
+        self.tag = i18n.LANGUAGE_TAGS[locale]
+        self.moments = i18n.Moments(locale, ZoneInfo(view.operator.time_zone), view.as_of)
+
+    def t(self, key: str, **values: object) -> Markup:
+        """A text of the page's catalogue as HTML: values are escaped unless they are markup already."""
+        text = i18n.template(self.locale, f"page.{key}", values.get("n"))
+        return Markup(i18n.fill(str(escape(text)), {name: str(escape(value)) for name, value in values.items()}))
+
+    def plain(self, key: str, **values: object) -> str:
+        return i18n.gettext(self.locale, f"page.{key}", **values)
+
+    def link(self, path: str) -> str:
+        return f"/{self.locale}{path}"
+
+    def absolute(self, path: str) -> str:
+        return f"{self.view.operator.base_url.rstrip('/')}{path}"
+
+    # People's words
+
+    def say(self, words: Words) -> str:
+        return words[self.locale].body
+
+    def names(self, words: tuple[Words, ...], proper: bool = False) -> str:
+        """A list that opens a sentence: after the first name only proper names keep their capital letter."""
+        listed = [self.say(one) for one in words]
+        return self._separator.join(listed if proper else [*listed[:1], *map(_lowered, listed[1:])])
+
+    @property
+    def _separator(self) -> str:
+        return "、" if self.locale == "zh" else ", "
+
+    def pending(self, text: Text) -> str | None:
+        """What to say beside a text whose translation is missing or older than the original, so that the original is shown."""
+        if text.locale == self.locale:
+            return None
+        return self.plain("translation.missing", language=self.plain(f"translation.{text.locale}"))
+
+    def prose(self, text: Text) -> Markup:
+        return prose(text.body)
+
+    @staticmethod
+    def tag_of(locale: str) -> str:
+        return i18n.LANGUAGE_TAGS[locale]
+
+    @staticmethod
+    def language(locale: str) -> str:
+        return i18n.LANGUAGE_NAMES[locale]
+
+    def phone(self) -> Markup:
+        """The support number as a link that dials; short service numbers stay as they are."""
+        number = self.view.operator.support_phone or ""
+        return Markup('<a href="tel:{}">{}</a>').format("".join(sign for sign in number if sign in "+*#0123456789"), number)
+
+    # Times
+
+    def time(self, at: datetime, said: str | None = None) -> Markup:
+        """A point of time for eyes and machines: `said`, or day, time and zone."""
+        text = self.moments.moment(at) if said is None else said
+        return Markup('<time datetime="{}">{}</time>').format(self.moments.iso(at), text)
+
+    def exact(self, at: datetime) -> Markup:
+        return Markup('<time id="as-of" datetime="{}">{}</time>').format(self.moments.iso(at), self.moments.exact(at))
+
+    def until(self, end: datetime) -> Markup:
+        return self.time(end, self.moments.until(end))
+
+    # The sentence
+
+    @cached_property
+    def headline(self) -> Headline:
+        return headline(self.view)
+
+    def sentence(self, about: Headline | None = None) -> str:
+        """The headline as a sentence: a person's title where it is in this language, else made from component names."""
+        about = about or self.headline
+        if about.kind is HeadlineKind.OK:
+            return self.plain("headline.ok")
+        if about.kind is HeadlineKind.INCIDENT and about.incident is not None:
+            title = about.incident.title[self.locale]
+            if title.locale == self.locale or not about.components:
+                return title.body
+        if not about.components:
+            return self.plain("headline.repaired_bare" if about.kind is HeadlineKind.REPAIRED else "headline.down_bare")
+        return self.plain(f"headline.{_form(about)}", names=self._lower_names(about.components))
+
+    def _lower_names(self, components: tuple[ComponentView, ...]) -> str:
+        return self._separator.join(_lowered(self.say(component.name)) for component in components)
+
+    def next_update(self, incident: IncidentView) -> Markup | None:
+        """When the next news is due; once that has passed, that it is late."""
+        due = incident.next_update_at
+        if due is None:
+            return None
+        key = "headline.next_update" if due > self.view.as_of else "headline.update_late"
+        return self.t(key, time=self.time(due, self.moments.by(due, beside=self._since(incident))))
+
+    def _since(self, incident: IncidentView) -> datetime:
+        return incident.restored_at or incident.started_at if incident.repaired else incident.started_at
+
+    def since(self, incident: IncidentView) -> Markup:
+        return self.t("headline.since", since=self.time(self._since(incident), self.moments.moment(self._since(incident))))
+
+    # The promise
+
+    @cached_property
+    def promise(self) -> PromiseView | None:
+        return self.view.promise()
+
+    def crediting(self) -> Markup | None:
+        """What becomes of money paid now, while some way to pay is disturbed or an outage is open."""
+        incidents = self.view.open_incidents()
+        disturbed = any(route.kind is RouteKind.PAYMENT and route.state is not RouteState.WORKS for route in self.view.routes)
+        if not incidents or not disturbed:
+            return None
+        due = max((one.credited_by for one in incidents if one.credited_by and one.credited_by > self.view.as_of), default=None)
+        if due is None:
+            return self.t("promise.credited_later")
+        return self.t("promise.credited_by", time=self.time(due, self.moments.by(due)))
+
+    # Routes
+
+    def routes(self, kind: RouteKind) -> list[RouteView]:
+        """What works first, then what is delayed, then what fails; `unknown` is never shown as working."""
+        chosen = [route for route in self.view.routes if route.kind == kind]
+        return sorted(chosen, key=lambda route: (_ROUTE_ORDER.index(route.state), route.position, route.id))
+
+    def credit(self, route: RouteView) -> str:
+        """What the reader needs to know about paying this way now, in a few words."""
+        if route.credit is not None and route.state in (RouteState.WORKS, RouteState.WORKS_DELAYED):
+            return self.say(route.credit)
+        if route.state is RouteState.UNKNOWN:
+            if route.checked_at is None:
+                return self.plain("route.unchecked")
+            return self.plain("route.unchecked_since", time=self.moments.clock(route.checked_at))
+        return self.plain(f"route.{_CREDIT[route.kind][route.state]}")
+
+    def limits(self, route: RouteView) -> str:
+        """Whom or where a route is for, when not for everybody."""
+        return self._separator.join(part for part in (self.names(route.segments), self.names(route.regions, proper=True)) if part)
+
+    # Services and incidents
+
+    def bars(self, component: ComponentView) -> Markup:
+        return bars(component.days, self.ninety(component))
+
+    def ninety(self, component: ComponentView) -> str:
+        """What the bars show, in words."""
+        n, length = disturbed(component.days)
+        days = self.plain("component.last", n=len(component.days[-DAYS:]))
+        if not n:
+            return self.plain("component.quiet", days=days)
+        return self.plain("component.disturbed", n=n, days=days, duration=self.moments.duration(length))
+
+    def recent(self) -> list[IncidentView]:
+        """Closed incidents that still stand on the front page, the latest first."""
+        closed = [one for one in self.view.incidents if one.resolved_at and not one.is_open and leaves_page_at(one) > self.view.as_of]
+        return sorted(closed, key=lambda one: (one.resolved_at or one.updated_at, one.id), reverse=True)
+
+    def months(self) -> list[tuple[str, list[IncidentView]]]:
+        """All incidents by the month they began in, the latest first."""
+        ordered = sorted(self.view.incidents, key=lambda one: (one.started_at, one.id), reverse=True)
+        return [(month, list(listed)) for month, listed in groupby(ordered, key=lambda one: self.moments.month(one.started_at.astimezone(self.moments.zone)))]
+
+    def lasted(self, incident: IncidentView) -> str:
+        end = incident.restored_at or incident.resolved_at
+        return self.moments.duration(end - incident.started_at) if end else self.plain("history.still")
+
+    def facts(self, incident: IncidentView) -> list[tuple[str, str | Markup]]:
+        """Name and value of each fact of an incident, in the order a reader asks for them."""
+        named = [one for one in self.view.components if one.id in incident.component_ids]
+        promise = next((one for one in self.view.promises if one.incident_id == incident.id and one.stands), None)
+        facts: list[tuple[str, str | Markup | None]] = [
+            ("state", self.plain(f"incident_state.{incident.state}")),
+            ("started", self.time(incident.started_at)),
+            ("restored", self.time(incident.restored_at) if incident.restored_at else None),
+            ("resolved", self.time(incident.resolved_at) if incident.resolved_at else None),
+            ("lasted", self.lasted(incident) if incident.restored_at or incident.resolved_at else None),
+            ("affects", self.names(tuple(one.name for one in named)) or None),
+            ("regions", self.names(incident.regions, proper=True) or self.plain("incident.everywhere")),
+            ("segments", self.names(incident.segments) or self.plain("incident.everyone")),
+            ("cause", self.plain(f"cause.{incident.cause}")),
+            ("expected", self._expected(incident)),
+            ("next_update", self._due(incident.next_update_at, incident)),
+            ("credited_by", self._due(incident.credited_by, incident)),
+            ("promise", self.until(promise.until) if promise else None),
+        ]
+        return [(self.plain(f"incident.{name}"), value) for name, value in facts if value is not None]
+
+    def _expected(self, incident: IncidentView) -> str | Markup | None:
+        if not incident.is_open or incident.repaired:
+            return None
+        return self._due(incident.expected_end_at, incident) or self.plain("incident.unknown")
+
+    def _due(self, at: datetime | None, incident: IncidentView) -> Markup | None:
+        return self.time(at, self.moments.by(at)) if at is not None and incident.is_open else None
+
+    # Shapes
+
+    @staticmethod
+    def indicator_shape(indicator: Indicator) -> str:
+        return _SHAPE_OF[indicator]
+
+    @staticmethod
+    def component_shape(component: ComponentView) -> str:
+        return _SHAPE_OF[INDICATOR_OF[component.state]]
+
+    @staticmethod
+    def route_shape(route: RouteView) -> str:
+        return _ROUTE_SHAPE[route.state]
+
+    @staticmethod
+    def incident_shape(incident: IncidentView) -> str:
+        if not incident.is_open:
+            return "works"
+        return "delayed" if incident.repaired else _SHAPE_OF[incident.impact]
+
+
+FRONT_PAGE_STAY = timedelta(days=3)
+
+
+def leaves_page_at(incident: IncidentView) -> datetime:
+    """When a resolved incident moves from the front page to the history."""
+    return (incident.resolved_at or incident.updated_at) + FRONT_PAGE_STAY
+
+
+_SHAPE_OF: dict[Indicator, str] = {
+    Indicator.NONE: "works",
+    Indicator.MINOR: "delayed",
+    Indicator.MAJOR: "disturbed",
+    Indicator.CRITICAL: "down",
+    Indicator.MAINTENANCE: "maintenance",
+}
+_ROUTE_SHAPE: dict[RouteState, str] = {
+    RouteState.WORKS: "works",
+    RouteState.WORKS_DELAYED: "delayed",
+    RouteState.DEGRADED: "disturbed",
+    RouteState.DOWN: "down",
+    RouteState.UNKNOWN: "unknown",
+}
+
+
+_CREDIT: dict[RouteKind, dict[RouteState, str]] = {
+    RouteKind.PAYMENT: {
+        RouteState.WORKS: "credited_at_once",
+        RouteState.WORKS_DELAYED: "credited_later",
+        RouteState.DEGRADED: "may_fail",
+        RouteState.DOWN: "do_not_use",
+    },
+    RouteKind.SERVICE: {
+        RouteState.WORKS: "usable",
+        RouteState.WORKS_DELAYED: "delayed",
+        RouteState.DEGRADED: "may_fail",
+        RouteState.DOWN: "do_not_use",
+    },
+}
+
+
+def _form(about: Headline) -> str:
+    if about.kind is HeadlineKind.REPAIRED:
+        return "repaired"
+    if about.indicator is Indicator.MAINTENANCE:
+        return "maintenance"
+    return "down" if about.indicator is Indicator.CRITICAL else "disturbed"
+
+
+def _lowered(name: str) -> str:
+    """A name inside a sentence, unless it is an abbreviation such as SMS or a brand such as iPay."""
+    return name if name[1:2].isupper() or not name[1:2].isalpha() else name[:1].lower() + name[1:]

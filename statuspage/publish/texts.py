@@ -1,0 +1,145 @@
+"""The same news in a few words, for channels that are not the page: SMS, a voice menu, USSD, a notice in the shop.
+
+Order as in outages-messages-metrics §8: sender, what does not work, since when, the promise, what not to do, where to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from babel.dates import format_date
+
+from statuspage import i18n
+from statuspage.domain.route import RouteKind, RouteState
+from statuspage.publish.headline import HeadlineKind
+from statuspage.publish.reader import Reader
+
+_CLDR_DATE = {"ru": ("ru", "d MMMM"), "zh": ("zh_Hans", "M月d日"), "en": ("en", "d MMMM")}
+
+
+def short_texts(reader: Reader) -> dict[str, str]:
+    """Channel → text."""
+    channels: dict[str, Callable[[Reader], str]] = {"sms": sms, "ussd": ussd, "ivr": ivr, "shop": shop}
+    return {channel: write(reader) + "\n" for channel, write in channels.items()}
+
+
+def sms(reader: Reader) -> str:
+    """The news as an SMS: everything a person needs without a link, which an SMS of ours never carries."""
+    return _joined(reader, [_opening(reader), _promise(reader), _twice(reader), _next(reader), _phone(reader)])
+
+
+def ussd(reader: Reader) -> str:
+    """USSD shows 91 characters outside GSM-7: the sentence and the promise."""
+    return _joined(reader, [_opening(reader), _promise(reader)])
+
+
+def ivr(reader: Reader) -> str:
+    """To be read aloud: dates in words, no abbreviations."""
+    top, locale = reader.headline, reader.locale
+    name = reader.view.operator.name
+    parts: list[str | None] = []
+    if top.kind is HeadlineKind.OK:
+        parts.append(_say(locale, "ivr.ok", operator=name))
+    elif top.kind is HeadlineKind.REPAIRED:
+        parts.append(_say(locale, "ivr.repaired", operator=name, sentence=reader.sentence()))
+    elif top.incident is not None:
+        began = top.incident.started_at
+        parts.append(_say(locale, "ivr.down", operator=name, sentence=reader.sentence(), **_spoken(reader, began)))
+    else:
+        parts.append(_opening(reader))
+    if reader.promise is not None:
+        spoken = _spoken(reader, reader.promise.until)
+        form = "ivr.promise_day" if spoken["time"] == "24:00" else "ivr.promise_time"
+        parts.append(_say(locale, form, **spoken))
+    if _twice(reader):
+        parts.append(_say(locale, "ivr.twice"))
+        working = _routes(reader, RouteState.WORKS)
+        parts.append(_say(locale, "ivr.ways", names=working) if working else None)
+    due = _due(reader)
+    if due is not None:
+        parts.append(_say(locale, "ivr.next", **_spoken(reader, due)))
+    return _joined(reader, parts)
+
+
+def shop(reader: Reader) -> str:
+    """A notice to print and hang on the door, one fact a line."""
+    locale = reader.locale
+    works, down = _routes(reader, RouteState.WORKS), _routes(reader, RouteState.DOWN)
+    lines = [
+        _say(locale, "shop.title", operator=reader.view.operator.name),
+        "",
+        reader.sentence() + ("。" if locale == "zh" else "."),
+        _promise(reader),
+        _twice(reader),
+        _say(locale, "shop.works", names=works) if works else None,
+        _say(locale, "shop.down", names=down) if down else None,
+        _next(reader),
+        _phone(reader),
+        "",
+        _say(locale, "shop.as_of", time=reader.moments.moment(reader.view.as_of)),
+    ]
+    return "\n".join(line for line in lines if line is not None)
+
+
+def _opening(reader: Reader) -> str:
+    top, name = reader.headline, reader.view.operator.name
+    if top.kind is HeadlineKind.OK:
+        return _say(reader.locale, "ok", operator=name)
+    if top.incident is None:
+        return _say(reader.locale, "down_open", operator=name, sentence=reader.sentence())
+    began = top.incident.restored_at if top.incident.repaired else top.incident.started_at
+    key = "repaired" if top.kind is HeadlineKind.REPAIRED else "down"
+    since = reader.moments.in_sentence(began or top.incident.started_at)
+    return _say(reader.locale, key, operator=name, sentence=reader.sentence(), since=since)
+
+
+def _promise(reader: Reader) -> str | None:
+    given = reader.promise
+    return _say(reader.locale, "promise", until=reader.moments.until(given.until)) if given else None
+
+
+def _twice(reader: Reader) -> str | None:
+    return _say(reader.locale, "twice") if reader.crediting() else None
+
+
+def _due(reader: Reader) -> datetime | None:
+    incident = reader.headline.incident
+    if incident is None or incident.next_update_at is None or incident.next_update_at <= reader.view.as_of:
+        return None
+    return incident.next_update_at
+
+
+def _next(reader: Reader) -> str | None:
+    due = _due(reader)
+    if due is None or reader.headline.incident is None:
+        return None
+    return _say(reader.locale, "next", time=reader.moments.by(due, beside=reader.headline.incident.started_at))
+
+
+def _phone(reader: Reader) -> str | None:
+    phone = reader.view.operator.support_phone
+    return _say(reader.locale, "phone", phone=phone) if phone else None
+
+
+def _routes(reader: Reader, state: RouteState) -> str:
+    chosen = [route for route in reader.routes(RouteKind.PAYMENT) if route.state is state]
+    named = [f"{reader.say(route.name)} {route.code}" if route.code else reader.say(route.name) for route in chosen]
+    return ("、" if reader.locale == "zh" else ", ").join(named)
+
+
+def _spoken(reader: Reader, at: datetime) -> dict[str, str]:
+    """Day and time as a voice says them; midnight is the end of the day before."""
+    local = at.astimezone(reader.moments.zone)
+    midnight = (local.hour, local.minute) == (0, 0)
+    day = local.date() - timedelta(days=1) if midnight else local.date()
+    locale, pattern = _CLDR_DATE[reader.locale]
+    return {"date": format_date(day, pattern, locale=locale), "time": "24:00" if midnight else f"{local:%H:%M}"}
+
+
+def _joined(reader: Reader, parts: list[str | None]) -> str:
+    return _say(reader.locale, "separator").join(part for part in parts if part)
+
+
+def _say(locale: str, key: str, **values: str) -> str:
+    return i18n.gettext(locale, f"text.{key}", **values)
