@@ -16,7 +16,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, f
 from pydantic.fields import FieldInfo
 
 from statuspage.colour import CONTROL_CONTRAST, DARK_GROUND, LIGHT_GROUND, contrast, parse_colour
-from statuspage.domain.clocks import PROFILES
 from statuspage.secret_key import MINIMUM_LENGTH
 
 KNOWN_LOCALES = ("ru", "zh", "en")
@@ -214,13 +213,6 @@ class Settings(BaseModel):
             raise ValueError("is no IANA time zone; write one such as Europe/Moscow")
         return value
 
-    @field_validator("clock_profile")
-    @classmethod
-    def _clock_profile(cls, value: str) -> str:
-        if value not in PROFILES:
-            raise ValueError(f"is no profile; there are {', '.join(PROFILES)}")
-        return value
-
     @field_validator("locales")
     @classmethod
     def _locales(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -263,7 +255,11 @@ def _contradictions(settings: Settings) -> list[tuple[frozenset[str], str]]:
         ("mail_from smtp_url", "smtp_url" in given and not settings.mail_from, "is needed with SMTP_URL"),
         ("twilio_auth_token twilio_account_sid", twilio and "twilio_auth_token" not in given, "is needed with Twilio"),
         ("twilio_messaging_service_sid twilio_from", twilio and not sender, "or TWILIO_FROM is needed with Twilio"),
-        ("twilio_account_sid twilio_auth_token", not twilio and "twilio_auth_token" in given, "is needed with TWILIO_AUTH_TOKEN"),
+        (
+            "twilio_account_sid twilio_auth_token",
+            not twilio and "twilio_auth_token" in given,
+            "is needed with TWILIO_AUTH_TOKEN",
+        ),
         (
             "sms_price twilio_account_sid",
             twilio and "sms_price" not in given,
