@@ -6,9 +6,10 @@ checked is checked here: no value may hold a line break, and none is put where i
 
 from __future__ import annotations
 
+import html
 import re
 from collections import OrderedDict
-from datetime import datetime
+from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -19,13 +20,17 @@ from notifiers.base import UNSUBSCRIBE_SLOT, Failure, Message, NotifierError
 from notifiers.verp import Verp
 
 TEMPLATES_KEPT = 64
-_TO, _ID, _DATE, _URL = b"slot-to@slot.invalid", b"slot-id@slot.invalid", b"slotdateslot", b"https://slot.invalid/url"
-_MARK = "slotunsubscribeslot"
-# Quoted-printable may fold in the middle of the mark; the folds inside it go, one fold is put on either side.
-_FOLDED_MARK = re.compile(b"(?:=\r\n)?".join(re.escape(bytes([each])) for each in _MARK.encode()))
-_PIECES = re.compile(b"(" + b"|".join((_TO, _ID, _DATE, _URL, _MARK.encode())) + b")")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TO, _ID, _URL = b"slot-to@slot.invalid", b"slot-id@slot.invalid", b"https://slot.invalid/url"
+_DATE = format_datetime(_EPOCH).encode()
+_IN_TEXT, _IN_HTML = b"slot0unsubscribe0text", b"slot0unsubscribe0html"
+_HEADER_SLOTS = re.compile(b"(" + b"|".join(map(re.escape, (_TO, _ID, _DATE, _URL))) + b")")
+_BODY_SLOTS = re.compile(b"(" + _IN_TEXT + b"|" + _IN_HTML + b")")
+# Quoted-printable may fold in the middle of a slot.
+_FOLDED_SLOTS = re.compile(b"|".join(b"(?:=\r\n)?".join(bytes([one]) for one in slot) for slot in (_IN_TEXT, _IN_HTML)))
+_EMPTY_FIRST_LINE = re.compile(rb"(?m)^([A-Za-z-]+:)\r\n (?=\S)")
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
-_LINK = re.compile(r"https?://[!-;=?-~]{1,800}")
+_LINK = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]{1,800}")
 _FOLD = b"=\r\n"
 
 
@@ -65,50 +70,52 @@ class Envelopes:
             _ID: message_id.encode(),
             _DATE: self._dated(now),
             _URL: (link or "").encode(),
-            _MARK.encode(): _folded(link or ""),
+            _IN_TEXT: _folded(link or ""),
+            _IN_HTML: _folded(html.escape(link or "")),
         }
         body = b"".join([values.get(piece, piece) for piece in self._template(message)])
         sender = self._verp.sender(message.delivery_id, message.attempt)
         return Letter(sender, message.to, message_id, body)
 
     def _template(self, message: Message) -> list[bytes]:
-        """The mail in pieces, every second one a slot. Kept by content, so that a changed text is a new template."""
+        """The mail cut at its slots. Kept by content, so that a changed text is a new template."""
         linked = message.unsubscribe_url is not None
         key = (message.campaign, message.locale, message.subject, message.body, message.html, str(linked))
         pieces = self._templates.get(key)
         if pieces is None:
-            pieces = self._templates[key] = _PIECES.split(self._build(message, linked))
+            try:
+                built = self._build(message, linked)
+            except ValueError as error:
+                # A line break in the subject, half a surrogate pair in the text: the same for everybody.
+                reason = Failure.INVALID_MESSAGE
+                raise NotifierError(reason, permanent=True, code="mime", pause_campaign=True) from error
+            pieces = self._templates[key] = _cut(built)
             if len(self._templates) > TEMPLATES_KEPT:
                 self._templates.popitem(last=False)
         return pieces
 
     def _build(self, message: Message, linked: bool) -> bytes:
         mail = EmailMessage(policy=SMTP)
-        try:
-            mail["Subject"] = message.subject or ""
-        except ValueError as error:
-            raise NotifierError(Failure.INVALID_MESSAGE, permanent=True, code="subject", pause_campaign=True) from error
+        mail["Subject"] = message.subject or ""
         mail["From"] = self._from
         for name, value in self._headers(message, linked):
             mail[name] = value
-        mail.set_content(message.body.replace(UNSUBSCRIBE_SLOT, _MARK), cte="quoted-printable")
+        mail.set_content(message.body.replace(UNSUBSCRIBE_SLOT, _IN_TEXT.decode()), cte="quoted-printable")
         if message.html is not None:
-            html = message.html.replace(UNSUBSCRIBE_SLOT, _MARK)
-            mail.add_alternative(html, subtype="html", cte="quoted-printable")
+            markup = message.html.replace(UNSUBSCRIBE_SLOT, _IN_HTML.decode())
+            mail.add_alternative(markup, subtype="html", cte="quoted-printable")
             # The package draws a boundary by chance; a fixed one keeps the bytes of a campaign the same everywhere.
             mail.set_boundary(f"=_{message.campaign}_{message.locale}")
-        whole = _FOLDED_MARK.sub(_FOLD + _MARK.encode() + _FOLD, mail.as_bytes())
-        return whole.replace(b"\r\n.", b"\r\n..") + b".\r\n"
+        return mail.as_bytes()
 
-    def _headers(self, message: Message, linked: bool) -> list[tuple[str, str]]:
-        status_list = f"status.{self.domain}"
-        headers = [
+    def _headers(self, message: Message, linked: bool) -> list[tuple[str, str | datetime]]:
+        headers: list[tuple[str, str | datetime]] = [
             ("To", _TO.decode()),
-            ("Date", _DATE.decode()),
+            ("Date", _EPOCH),
             ("Message-ID", f"<{_ID.decode()}>"),
             ("Auto-Submitted", "auto-generated"),
             ("Precedence", "bulk"),
-            ("List-Id", f"<{status_list}>"),
+            ("List-Id", f"<notices.{self.domain}>"),
             ("Feedback-ID", f"{message.campaign}:{message.locale}:status:{self.domain}"),
             ("Content-Language", message.locale),
         ]
@@ -124,9 +131,22 @@ class Envelopes:
         return self._date[1]
 
 
+def _cut(built: bytes) -> list[bytes]:
+    """The mail as it goes over the wire, cut at its slots: the header's and, in the body, the link."""
+    head, blank, body = built.partition(b"\r\n\r\n")
+    # An empty first line of a long header is lawful and still trips some readers.
+    head = _EMPTY_FIRST_LINE.sub(rb"\1 ", head)
+    body = _FOLDED_SLOTS.sub(lambda slot: _FOLD + slot[0].replace(_FOLD, b"") + _FOLD, body)
+    # With the blank line before it, also a dot that begins the body is seen.
+    stuffed = (blank + body).replace(b"\r\n.", b"\r\n..") + b".\r\n"
+    return [*_HEADER_SLOTS.split(head), *_BODY_SLOTS.split(stuffed)]
+
+
 def _folded(link: str) -> bytes:
     """A link in quoted-printable: "=" spelled out, no line over 76, none beginning with a dot."""
-    spelled = "".join("=3D" if each == "=" else each for each in link)
+    spelled = link.replace("=", "=3D")
+    if len(spelled) <= 70:
+        return spelled.encode()
     lines: list[str] = []
     while len(spelled) > 70:
         cut = 70 - ("=" in spelled[68:70]) * (70 - spelled.rindex("=", 0, 70))

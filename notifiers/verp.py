@@ -6,14 +6,13 @@ is garbled. The Message-ID carries the delivery in the same way, without the att
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import re
 from typing import NamedTuple
 
-_SENDER = re.compile(r"bounce\+(\d{1,19})\.(\d{1,9})\.([a-z2-7]{16})@")
-_MESSAGE_ID = re.compile(r"<?d(\d{1,19})\.([a-z2-7]{16})@")
+_SENDER = re.compile(r"bounce\+(\d{1,19})\.(\d{1,9})\.([0-9a-f]{20})@")
+_MESSAGE_ID = re.compile(r"<?d(\d{1,19})\.([0-9a-f]{20})@")
 
 
 class Named(NamedTuple):
@@ -24,7 +23,7 @@ class Named(NamedTuple):
 
 
 class Verp:
-    """Signs and reads. Base 32 in lower case, and read without case: relays change the case of a local part."""
+    """Signs and reads. Hexadecimal, and read without case: relays change the case of a local part."""
 
     def __init__(self, secret_key: str, domain: str) -> None:
         self._key = hashlib.sha256(b"statuspage.verp\0" + secret_key.encode()).digest()
@@ -55,5 +54,4 @@ class Verp:
 
     def _tag(self, names: str) -> str:
         """80 bits: no one guesses one, and the local part stays within the 64 octets of RFC 5321."""
-        digest = hmac.new(self._key, names.encode(), hashlib.sha256).digest()
-        return base64.b32encode(digest[:10]).decode().lower()
+        return hashlib.blake2b(names.encode(), key=self._key, digest_size=10).hexdigest()

@@ -1,0 +1,162 @@
+"""The talk of one SMTP connection once it is open: many mails, one round trip each where the server can PIPELINING.
+
+`aiosmtplib` opens the connection (TLS, log-in); it cannot pipeline and does not tell a connection lost before the
+message's final dot from one lost after it, which decides whether a mail is unsent or unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import NamedTuple
+
+from notifiers.base import Failure, NotifierError
+from notifiers.envelope import Letter
+from notifiers.smtp_codes import Stage, refusal
+from notifiers.window import no_answer
+
+LONGEST_REPLY = 32768
+
+
+class Reply(NamedTuple):
+    code: int
+    text: str
+
+
+class ConnectionEnded(Exception):
+    """The server is gone, or speaks no SMTP."""
+
+
+class SmtpDialogue(asyncio.Protocol):
+    """Writes commands and pairs the replies with them, in order."""
+
+    def __init__(self, transport: asyncio.Transport, *, pipelining: bool, answer_seconds: float) -> None:
+        self._transport = transport
+        self._pipelining = pipelining
+        self._answer_seconds = answer_seconds
+        self._buffer = bytearray()
+        self._lines: list[str] = []
+        self._replies: deque[Reply] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._ended: ConnectionEnded | None = None
+        self.letters = 0
+
+    @property
+    def usable(self) -> bool:
+        return self._ended is None and not self._transport.is_closing()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while (end := self._buffer.find(b"\n")) >= 0:
+            line = bytes(self._buffer[:end]).rstrip(b"\r").decode("utf-8", "replace")
+            del self._buffer[: end + 1]
+            if not line[:3].isdigit():
+                return self._end("unreadable")
+            self._lines.append(line[4:])
+            if line[3:4] != "-":
+                self._replies.append(Reply(int(line[:3]), " ".join(self._lines)))
+                self._lines.clear()
+        if len(self._buffer) + sum(map(len, self._lines)) > LONGEST_REPLY:
+            return self._end("reply_too_long")
+        self._wake()
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(type(exc).__name__ if exc else "closed")
+
+    def propose(self, letter: Letter) -> None:
+        """Sends the envelope ahead of the replies to whatever went before, where the server allows it."""
+        if self._pipelining:
+            self._transport.write(_mail(letter) + _rcpt(letter) + b"DATA\r\n")
+
+    async def agreed(self, letter: Letter) -> NotifierError | None:
+        """Completes the envelope. None when the server waits for the mail, else its refusal: then nothing was sent."""
+        asked = ((Stage.SENDER, _mail(letter)), (Stage.RECIPIENT, _rcpt(letter)), (Stage.DATA, b"DATA\r\n"))
+        refused: NotifierError | None = None
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                for stage, command in asked:
+                    if not self._pipelining:
+                        if refused is not None:
+                            break
+                        self._transport.write(command)
+                    reply = await self._reply()
+                    if reply.code == 421:
+                        self._end("421")
+                        return refused or refusal(stage, reply.code, reply.text)
+                    if reply.code >= 400 or (stage is Stage.DATA and reply.code != 354):
+                        refused = refused or refusal(stage, reply.code, reply.text)
+                    elif stage is Stage.DATA and refused is not None:
+                        # The server took DATA although nobody is to get it: an empty mail ends it.
+                        self._transport.write(b".\r\n")
+                        await self._reply()
+        except (TimeoutError, ConnectionEnded) as error:
+            self.abort()
+            return NotifierError(Failure.TEMPORARY, sent="no", code=_named(error))
+        if refused is not None:
+            await self._reset()
+        return refused
+
+    def hand_over(self, letter: Letter) -> None:
+        """Sends the mail itself; from here until the reply its fate is unknown."""
+        self.letters += 1
+        self._transport.write(letter.body)
+
+    async def taken(self) -> NotifierError | None:
+        """The server's word on what was handed over: None when it took it."""
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                reply = await self._reply()
+        except (TimeoutError, ConnectionEnded) as error:
+            self.abort()
+            return no_answer(_named(error))
+        if reply.code == 421:
+            self._end("421")
+        return None if reply.code < 300 else refusal(Stage.DATA, reply.code, reply.text)
+
+    def quit(self) -> None:
+        """Takes leave without waiting for the answer: everything has been answered for."""
+        if self.usable:
+            self._transport.write(b"QUIT\r\n")
+            self._transport.close()
+
+    def abort(self) -> None:
+        self._end("aborted")
+        self._transport.abort()
+
+    async def _reset(self) -> None:
+        """RSET, since an envelope that was half agreed would refuse the next one."""
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                self._transport.write(b"RSET\r\n")
+                await self._reply()
+        except (TimeoutError, ConnectionEnded):
+            self.abort()
+
+    async def _reply(self) -> Reply:
+        while not self._replies:
+            if self._ended is not None:
+                raise self._ended
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        return self._replies.popleft()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _end(self, why: str) -> None:
+        self._ended = self._ended or ConnectionEnded(why)
+        self._wake()
+
+
+def _mail(letter: Letter) -> bytes:
+    return b"MAIL FROM:<" + letter.sender.encode() + b">\r\n"
+
+
+def _rcpt(letter: Letter) -> bytes:
+    return b"RCPT TO:<" + letter.recipient.encode() + b">\r\n"
+
+
+def _named(error: Exception) -> str:
+    return str(error) if isinstance(error, ConnectionEnded) else "timeout"
