@@ -67,6 +67,12 @@ class Line(Base):
         Index(None, "contact_id"),
         Index(None, "key"),
         Index(
+            "ix_line_iccid",
+            "iccid",
+            sqlite_where=text("iccid IS NOT NULL"),
+            postgresql_where=text("iccid IS NOT NULL"),
+        ),
+        Index(
             "ix_line_replaced",
             "valid_to",
             sqlite_where=text(f"valid_to < {FOREVER}"),

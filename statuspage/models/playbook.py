@@ -45,6 +45,8 @@ class PlaybookRow(Base):
     position: Mapped[int]
     measure_revision: Mapped[int]
     due_minutes: Mapped[int | None]
+    proved_at: Mapped[datetime | None]
+    """When the evidence was first seen to hold."""
     ticked_at: Mapped[datetime | None]
     ticked_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
     note: Mapped[str | None] = mapped_column(Text)

@@ -864,6 +864,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_line_contact_id"), ["contact_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_line_key"), ["key"], unique=False)
         batch_op.create_index(
+            "ix_line_iccid",
+            ["iccid"],
+            unique=False,
+            sqlite_where=sa.text("iccid IS NOT NULL"),
+            postgresql_where=sa.text("iccid IS NOT NULL"),
+        )
+        batch_op.create_index(
             "ix_line_replaced",
             ["valid_to"],
             unique=False,
@@ -888,6 +895,7 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("measure_revision", sa.Integer(), nullable=False),
         sa.Column("due_minutes", sa.Integer(), nullable=True),
+        sa.Column("proved_at", UtcDateTime(), nullable=True),
         sa.Column("ticked_at", UtcDateTime(), nullable=True),
         sa.Column(
             "ticked_by",
