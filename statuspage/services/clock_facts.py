@@ -1,0 +1,57 @@
+"""What the clocks of an incident need to know, read from what really happened."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from statuspage.domain.campaign import CampaignKind
+from statuspage.domain.clocks import ClockFacts, PublicUpdate
+from statuspage.domain.incident import IncidentState
+from statuspage.models import AuditEntry, Campaign, Incident, IncidentUpdate
+
+OVER = frozenset({IncidentState.RESOLVED, IncidentState.POSTMORTEM})
+REPORT_FILED = "report.filed"
+"""The audit action that stops a report's clock; its detail names the report."""
+
+
+def facts(session: Session, incident: Incident, zone: ZoneInfo) -> ClockFacts:
+    """An update counts from when the public could read it, whatever time it shows: a back-dated one is not early."""
+    return ClockFacts(
+        declared_at=incident.declared_at,
+        zone=zone,
+        updates=public_updates(session, incident),
+        expected_end=incident.expected_end_at,
+        first_sms_at=_first_accepted(session, incident, CampaignKind.INCIDENT_NOTICE),
+        restored_at=incident.restored_at,
+        end_notice_at=_first_accepted(session, incident, CampaignKind.END_NOTICE),
+        resolved_at=incident.resolved_at,
+        reports_done=_reports_done(session, incident),
+    )
+
+
+def public_updates(session: Session, incident: Incident) -> tuple[PublicUpdate, ...]:
+    """In order of when the public saw them; none while the incident is unpublished."""
+    published_at = incident.published_at
+    if published_at is None:
+        return ()
+    rows = session.scalars(
+        select(IncidentUpdate).where(IncidentUpdate.incident_id == incident.id).order_by(IncidentUpdate.created_at)
+    )
+    return tuple(
+        PublicUpdate(max(row.created_at, published_at), row.next_update_at, row.state not in OVER) for row in rows
+    )
+
+
+def _first_accepted(session: Session, incident: Incident, kind: CampaignKind) -> datetime | None:
+    query = select(func.min(Campaign.first_accepted_at)).where(Campaign.incident_id == incident.id)
+    return session.scalar(query.where(Campaign.kind == kind))
+
+
+def _reports_done(session: Session, incident: Incident) -> dict[str, datetime]:
+    query = select(AuditEntry).where(AuditEntry.entity == "incident", AuditEntry.entity_id == incident.public_id)
+    entries = session.scalars(query.where(AuditEntry.action == REPORT_FILED).order_by(AuditEntry.id.desc()))
+    return {str(entry.detail["report"]): entry.at for entry in entries}
