@@ -24,7 +24,7 @@ AFTER_COMMIT = "after_commit"
 
 
 def make_engine(url: str, *, pool_size: int = 5) -> Engine:
-    """An engine for `url`; opens no connection yet."""
+    """An engine for `url`; opens no connection yet. Its errors never carry parameters, which may be a person's data."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(
@@ -41,6 +41,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
         parsed,
         pool_size=pool_size,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={
             "options": "-c timezone=UTC -c synchronous_commit=on",
             "connect_timeout": 5,
