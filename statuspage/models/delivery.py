@@ -11,7 +11,7 @@ from statuspage.models.base import Base, Id
 
 _PENDING = text("state = 'pending'")
 _IN_HAND = text("state IN ('claimed', 'sending')")
-_OPEN = text("state IN ('accepted', 'sent', 'unknown')")
+_UNKNOWN = text("state = 'unknown'")
 
 
 class Delivery(Base):
@@ -19,6 +19,7 @@ class Delivery(Base):
 
     `address` becomes NULL when the person is erased; `address_hash` stays ("none:<contact id>" where none was).
     `dedupe` is empty, or tells apart messages to one address within a standing campaign (confirmations).
+    `not_before` of a pending one is when it may go, of an unknown one when the provider is asked about it next.
     """
 
     __tablename__ = "delivery"
@@ -39,6 +40,7 @@ class Delivery(Base):
             sqlite_where=_IN_HAND,
             postgresql_where=_IN_HAND,
         ),
+        Index("ix_delivery_unknown", "not_before", sqlite_where=_UNKNOWN, postgresql_where=_UNKNOWN),
         Index(
             "ix_delivery_provider",
             "provider_id",

@@ -1066,6 +1066,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'pending'"),
         )
         batch_op.create_index(
+            "ix_delivery_unknown",
+            ["not_before"],
+            unique=False,
+            sqlite_where=sa.text("state = 'unknown'"),
+            postgresql_where=sa.text("state = 'unknown'"),
+        )
+        batch_op.create_index(
             "ix_delivery_provider",
             ["provider_id"],
             unique=False,
