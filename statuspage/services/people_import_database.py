@@ -1,0 +1,55 @@
+"""How long work on many rows shares a database with the people who declare incidents meanwhile."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from statuspage.db import Sessions, make_engine, make_sessions
+
+LEASE = "people_import"
+LEASE_LENGTH = timedelta(seconds=30)
+"""Renewed with every chunk; after a `kill -9` the next import waits this long at most."""
+
+PAUSE_SHARE = 0.25
+"""Of the time the write lock was held: SQLite has no queue, whoever waits must find it free when it looks."""
+
+
+@contextmanager
+def bulk_sessions(sessions: Sessions) -> Iterator[Sessions]:
+    """Sessions for chunk after chunk. On SQLite on a connection of their own, whose commits do not wait for the disk:
+    rows that nobody sees yet may be lost with the power; making them visible goes through `sessions` and waits."""
+    engine = _engine(sessions)
+    if engine.dialect.name != "sqlite":
+        yield sessions
+        return
+    own = make_engine(engine.url.render_as_string(hide_password=False), pool_size=1)
+    event.listen(own, "connect", _tune)
+    try:
+        yield make_sessions(own)
+    finally:
+        own.dispose()
+
+
+def let_others_write(sessions: Sessions, held_seconds: float) -> None:
+    """Leave SQLite's write lock alone for a share of the time it was held."""
+    if _engine(sessions).dialect.name == "sqlite":
+        time.sleep(held_seconds * PAUSE_SHARE)
+
+
+def _engine(sessions: Sessions) -> Engine:
+    engine = sessions.kw["bind"]
+    if not isinstance(engine, Engine):
+        raise TypeError("sessions must be bound to an engine")
+    return engine
+
+
+def _tune(connection: sqlite3.Connection, _record: Any) -> None:
+    for pragma in ("synchronous=NORMAL", "cache_size=-65536", "wal_autocheckpoint=4000"):
+        connection.execute(f"PRAGMA {pragma}").close()

@@ -1,0 +1,144 @@
+"""Take away what nobody sees: the rows of an import that died, and rows that a later one has replaced."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, delete, func, literal_column, select, update
+from sqlalchemy.orm import Session
+
+from statuspage.clock import Clock
+from statuspage.db import Sessions, transaction
+from statuspage.domain.campaign import CampaignState
+from statuspage.models import FOREVER, Campaign, Contact, Installation, Line, PeopleImport, Subscription
+from statuspage.services import leases
+from statuspage.services.leases import Held
+from statuspage.services.people_import_database import LEASE, LEASE_LENGTH, bulk_sessions, let_others_write
+
+CHUNK = 1_000
+Removal = Callable[[Session, int], bool]
+
+_EVER: ColumnElement[int] = literal_column(str(FOREVER))
+_WITHOUT_ORM = {"synchronize_session": False}
+_STILL_EXPANDING = (CampaignState.SCHEDULED, CampaignState.RUNNING, CampaignState.PAUSED)
+
+
+def tend_imports(sessions: Sessions, clock: Clock) -> None:
+    """The scheduler's task, safe to repeat: clear dead imports, purge replaced rows, delete old files of refused lines.
+
+    Does nothing to rows while an import is running.
+    """
+    expire_refused(sessions, clock)
+    with transaction(sessions) as session:
+        held = leases.take(session, LEASE, leases.new_owner(), LEASE_LENGTH, now=clock.now())
+    if held is None:
+        return
+    with bulk_sessions(sessions) as bulk:
+        clear_dead(bulk, held, clock)
+        _purge_replaced(bulk, held, clock)
+    with transaction(sessions) as session:
+        leases.release(session, held, now=clock.now())
+
+
+def clear_dead(sessions: Sessions, held: Held, clock: Clock) -> None:
+    """Undo what failed or killed imports left. Whoever holds the lease knows that none is running."""
+    with transaction(sessions) as session:
+        leases.renew(session, held, LEASE_LENGTH, now=clock.now())
+        session.execute(
+            update(PeopleImport)
+            .where(PeopleImport.state == "running")
+            .values(state="abandoned", finished_at=clock.now())
+        )
+        dead = select(PeopleImport.id, PeopleImport.generation).where(
+            PeopleImport.state.in_(("failed", "abandoned")), PeopleImport.purged.is_(False)
+        )
+        found = list(session.execute(dead).tuples())
+    for run_id, generation in found:
+        while _step(sessions, held, clock, generation, _remove_written):
+            pass
+        while _step(sessions, held, clock, generation, _reopen_replaced):
+            pass
+        with transaction(sessions) as session:
+            session.execute(update(PeopleImport).where(PeopleImport.id == run_id).values(purged=True))
+
+
+def expire_refused(sessions: Sessions, clock: Clock) -> None:
+    """Delete files of refused lines whose time is over."""
+    now = clock.now()
+    over = (PeopleImport.refused_path.is_not(None), PeopleImport.refused_expires_at <= now)
+    with transaction(sessions, read_only=True) as session:
+        paths = list(session.scalars(select(PeopleImport.refused_path).where(*over)))
+    if not paths:
+        return
+    for path in paths:
+        if path is not None:
+            Path(path).unlink(missing_ok=True)
+    with transaction(sessions) as session:
+        session.execute(update(PeopleImport).where(*over).values(refused_path=None))
+
+
+def _purge_replaced(sessions: Sessions, held: Held, clock: Clock) -> None:
+    with transaction(sessions, read_only=True) as session:
+        floor = _lowest_needed(session)
+    while _step(sessions, held, clock, floor, _remove_replaced):
+        pass
+    done = (PeopleImport.state == "visible", PeopleImport.generation <= floor, PeopleImport.purged.is_(False))
+    with transaction(sessions) as session:
+        session.execute(update(PeopleImport).where(*done).values(purged=True))
+
+
+def _lowest_needed(session: Session) -> int:
+    """The oldest generation that somebody still reads: the visible one, or that of a campaign not yet expanded."""
+    current = session.scalars(select(Installation.generation)).one()
+    read = select(func.min(Campaign.generation)).where(
+        Campaign.state.in_(_STILL_EXPANDING), Campaign.expanded_at.is_(None)
+    )
+    return min(current, session.scalar(read) or current)
+
+
+def _step(sessions: Sessions, held: Held, clock: Clock, generation: int, remove: Removal) -> bool:
+    """One chunk in one transaction; whether there may be more."""
+    with transaction(sessions) as session:
+        leases.renew(session, held, LEASE_LENGTH, now=clock.now())
+        began = time.perf_counter()
+        more = remove(session, generation)
+    let_others_write(sessions, time.perf_counter() - began)
+    return more
+
+
+def _remove_written(session: Session, generation: int) -> bool:
+    # Only imports write lines, one at a time, so those of the last one are the last lines.
+    tail = select(Line.id, Line.contact_id, Line.valid_from).order_by(Line.id.desc()).limit(CHUNK)
+    last = [(line, contact) for line, contact, since in session.execute(tail).tuples() if since == generation]
+    _delete(session, last)
+    return len(last) == CHUNK
+
+
+def _remove_replaced(session: Session, floor: int) -> bool:
+    # The second condition is that of the partial index, which is not used unless it is said in so many words.
+    old = select(Line.id, Line.contact_id).where(Line.valid_to <= floor, Line.valid_to < _EVER).limit(CHUNK)
+    found = list(session.execute(old).tuples())
+    _delete(session, found)
+    return len(found) == CHUNK
+
+
+def _reopen_replaced(session: Session, generation: int) -> bool:
+    closed = select(Line.id, Line.contact_id).where(Line.valid_to == generation, Line.valid_to < _EVER)
+    found = list(session.execute(closed.limit(CHUNK)).tuples())
+    for table, ids in ((Line, [line for line, _ in found]), (Contact, [contact for _, contact in found])):
+        session.execute(
+            update(table).where(table.id.in_(ids)).values(valid_to=FOREVER), execution_options=_WITHOUT_ORM
+        )
+    return len(found) == CHUNK
+
+
+def _delete(session: Session, found: Sequence[tuple[int, int]]) -> None:
+    lines, contacts = [line for line, _ in found], [contact for _, contact in found]
+    for statement in (
+        delete(Subscription).where(Subscription.contact_id.in_(contacts)),
+        delete(Line).where(Line.id.in_(lines)),
+        delete(Contact).where(Contact.id.in_(contacts)),
+    ):
+        session.execute(statement, execution_options=_WITHOUT_ORM)

@@ -1,0 +1,81 @@
+"""The lines an import did not take: a file for the operator's eyes only, which does not live long."""
+
+from __future__ import annotations
+
+import csv
+import os
+import unicodedata
+from datetime import timedelta
+from pathlib import Path
+from typing import TextIO
+
+from statuspage.config import Settings
+
+KEPT = timedelta(days=7)
+_FOLDER = "refused"
+_SHOWN = frozenset(
+    {"segment", "region", "time_zone", "language", "currency", "paid_until", "consent_sms", "consent_email"}
+)
+_LONGEST_VALUE = 40
+
+
+class RefusedLines:
+    """Writes line, field, reason and value, in a file of mode 0600. The value of a personal field is only its shape."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self._file: TextIO | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, public_id: str) -> RefusedLines:
+        return cls(settings.data_dir / _FOLDER / f"{public_id}.csv")
+
+    def add(self, line: int, field: str, reason: str, value: str = "") -> None:
+        """`line` is the number in the file, the header being 1."""
+        if self._file is None:
+            self._file = self._open()
+        self.count += 1
+        csv.writer(self._file, lineterminator="\n").writerow(
+            (line, field, reason, _plain(value) if field in _SHOWN and not _personal(value) else shape(value))
+        )
+
+    @property
+    def written(self) -> str | None:
+        """Where they are; None when every line was taken."""
+        return str(self.path) if self.count else None
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _open(self) -> TextIO:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        file = os.fdopen(handle, "w", encoding="utf-8", newline="")
+        file.write("line,field,reason,value\n")
+        return file
+
+
+def shape(value: str) -> str:
+    """What kind of characters stand where, so that a mistake can be seen and a person cannot: +7 (9… → +9 (9…."""
+    return _plain("".join(map(_kind, value[:_LONGEST_VALUE])))
+
+
+def _personal(value: str) -> bool:
+    # A row out of step shows a number or an address where a region should be.
+    return "@" in value or sum(map(str.isdecimal, value)) > len("2026-11-22") - 2
+
+
+def _kind(letter: str) -> str:
+    if letter.isdecimal():
+        return "9"
+    if letter.isalpha():
+        return "a"
+    return letter
+
+
+def _plain(value: str) -> str:
+    cut = value[:_LONGEST_VALUE] + ("…" if len(value) > _LONGEST_VALUE else "")
+    visible = "".join(letter if unicodedata.category(letter)[0] != "C" else "�" for letter in cut)
+    return f"'{visible}" if visible.startswith(("=", "+", "-", "@")) else visible

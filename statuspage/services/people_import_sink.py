@@ -1,0 +1,101 @@
+"""Where checked rows go: into the tables, or, on a dry run, nowhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from sqlalchemy import update
+
+from statuspage.clock import Clock
+from statuspage.db import Sessions, transaction
+from statuspage.models import PeopleImport
+from statuspage.services import leases
+from statuspage.services.leases import Held
+from statuspage.services.people_import_chunk import write_chunk
+from statuspage.services.people_import_database import LEASE_LENGTH, let_others_write
+from statuspage.services.people_import_rows import PersonRow
+
+SMALLEST_CHUNK = 100
+LARGEST_CHUNK = 5_000
+LOCK_SECONDS = 0.03
+"""How long a chunk should hold SQLite's one write lock; its size follows what the last one took."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How far a run is. Refused rows and duplicates (repeated lines) are in the file of refused lines."""
+
+    bytes_read: int = 0
+    accepted: int = 0
+    refused: int = 0
+    duplicate: int = 0
+
+    def columns(self) -> dict[str, int]:
+        """As the run's row keeps them."""
+        return {
+            "bytes_read": self.bytes_read,
+            "rows_accepted": self.accepted,
+            "rows_refused": self.refused,
+            "rows_duplicate": self.duplicate,
+        }
+
+
+class Sink(Protocol):
+    """Takes rows, `wanted` at a time."""
+
+    wanted: int
+
+    def store(self, rows: Sequence[PersonRow], counts: Counts) -> list[int]:
+        """The places in `rows` that repeat an earlier line. `counts` is how it stood before these rows."""
+        ...
+
+
+class TableSink:
+    """Writes each chunk with the run's progress and its lease in one transaction: all of it or none."""
+
+    def __init__(self, sessions: Sessions, held: Held, run_id: int, generation: int, clock: Clock) -> None:
+        self.wanted = SMALLEST_CHUNK
+        self._sessions, self._held, self._clock = sessions, held, clock
+        self._run_id, self._generation = run_id, generation
+
+    def store(self, rows: Sequence[PersonRow], counts: Counts) -> list[int]:
+        """LeaseLost when another import took over while this one slept."""
+        now = self._clock.now()
+        with transaction(self._sessions) as session:
+            leases.renew(session, self._held, LEASE_LENGTH, now=now)
+            began = time.perf_counter()
+            repeated = write_chunk(session, rows, self._generation, now) if rows else []
+            after = added(counts, len(rows), len(repeated))
+            run = update(PeopleImport).where(PeopleImport.id == self._run_id)
+            session.execute(run.values(heartbeat_at=now, **after.columns()))
+        seconds = time.perf_counter() - began
+        if rows:
+            fit = round(len(rows) * LOCK_SECONDS / max(seconds, 0.001))
+            self.wanted = max(SMALLEST_CHUNK, min(LARGEST_CHUNK, fit, self.wanted * 2))
+        let_others_write(self._sessions, seconds)
+        return repeated
+
+
+class DrySink:
+    """Keeps nothing but a number for each line seen, to find those that repeat one."""
+
+    def __init__(self) -> None:
+        self.wanted = LARGEST_CHUNK
+        self._seen: set[int] = set()
+
+    def store(self, rows: Sequence[PersonRow], counts: Counts) -> list[int]:  # noqa: ARG002  # the protocol's, kept by tables only
+        repeated = []
+        for place, row in enumerate(rows):
+            number = hash((row.account, row.key))
+            if number in self._seen:
+                repeated.append(place)
+            self._seen.add(number)
+        return repeated
+
+
+def added(counts: Counts, rows: int, repeated: int) -> Counts:
+    """`counts` after `rows` more, of which `repeated` were not taken."""
+    return replace(counts, accepted=counts.accepted + rows - repeated, duplicate=counts.duplicate + repeated)
