@@ -28,7 +28,7 @@ Message = str | Mapping[str, str]
 
 
 class UnknownText(KeyError):
-    """A key or a placeholder's value that the catalogue asks for is absent: a fault in the program, never in the data."""
+    """A key, or a value that a text asks for, is absent: a fault in the program, never in the data."""
 
 
 def gettext(locale: str, key: str, **values: object) -> str:
@@ -88,9 +88,7 @@ def _flatten(table: Mapping[str, Any], prefix: str) -> dict[str, Message]:
     flat: dict[str, Message] = {}
     for name, value in table.items():
         key = f"{prefix}.{name}"
-        if isinstance(value, str):
-            flat[key] = value
-        elif _CATEGORIES.issuperset(value):
+        if isinstance(value, str) or _CATEGORIES.issuperset(value):
             flat[key] = value
         else:
             flat.update(_flatten(value, key))
@@ -115,7 +113,7 @@ def negotiate(accept_language: str, offered: Sequence[str], default: str) -> str
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Prints points of time for a reader: absolute, in the operator's zone, an exclusive end as 24:00 of the day before.
+    """Prints points of time: absolute, in the operator's zone, an exclusive end as 24:00 of the day before.
 
     Every datetime passed in is aware. The year is printed when it differs from that of `around`.
     """
@@ -143,7 +141,7 @@ class Moments:
         return self._say("in_sentence", self._local(at))
 
     def until(self, end: datetime) -> str:
-        """An exclusive end; midnight reads as 24:00 of the day that ends, which no reader can take for the day before."""
+        """An exclusive end; midnight reads as 24:00 of the day that ends, which nobody takes for another day."""
         return self._say("until", *self._closing(end))
 
     def by(self, end: datetime, beside: datetime | None = None) -> str:
@@ -168,10 +166,7 @@ class Moments:
         """Days and hours, hours and minutes, or minutes: the two largest units, rounded down."""
         minutes = int(length.total_seconds()) // 60
         days, hours = minutes // 1440, minutes // 60 % 24
-        if days:
-            parts = [("days", days), ("hours", hours)]
-        else:
-            parts = [("hours", hours), ("minutes", minutes % 60)]
+        parts = [("days", days), ("hours", hours)] if days else [("hours", hours), ("minutes", minutes % 60)]
         said = [gettext(self.locale, f"moments.{unit}", n=count) for unit, count in parts if count]
         return gettext(self.locale, "moments.joined").join(said) or gettext(self.locale, "moments.minutes", n=0)
 
@@ -202,6 +197,13 @@ class Moments:
         if clock is None and isinstance(day, datetime):
             clock = f"{day:%H:%M}"
         year = "_year" if day.year != self._local(self.around).year else ""
-        printed = gettext(self.locale, f"moments.date{year}", day=f"{day.day:02d}", month=f"{day.month:02d}",
-                          d=str(day.day), m=str(day.month), year=str(day.year))
+        printed = gettext(
+            self.locale,
+            f"moments.date{year}",
+            day=f"{day.day:02d}",
+            month=f"{day.month:02d}",
+            d=str(day.day),
+            m=str(day.month),
+            year=str(day.year),
+        )
         return gettext(self.locale, f"moments.{form}", date=printed, time=clock or "", **values)

@@ -21,7 +21,7 @@ _SHAPE = {
     Indicator.CRITICAL: "M9 6h8v8h-8z",
     Indicator.MAINTENANCE: "M13 5l5 5-5 5-5-5z",
 }
-_WIDE, _NARROW = 12.0, 6.6    # of a glyph at 11 px, on the generous side: no font can be measured here
+_WIDE, _NARROW = 12.0, 6.6  # of a glyph at 11 px, on the generous side: no font can be measured here
 
 
 def badge(reader: Reader) -> bytes:
@@ -30,13 +30,20 @@ def badge(reader: Reader) -> bytes:
     name, said = reader.view.operator.name, reader.plain(f"shape.{indicator}")
     left, right = round(_width(name)) + 14, round(_width(said)) + 32
     svg = Markup(
-        '<svg xmlns="http://www.w3.org/2000/svg" width="{total}" height="20" viewBox="0 0 {total} 20" role="img" aria-label="{label}">'
-        '<title>{label}</title><path fill="#30363c" d="M0 0h{left}v20H0z"/><path fill="{colour}" d="M{left} 0h{right}v20H{left}z"/>'
+        '<svg xmlns="http://www.w3.org/2000/svg" width="{total}" height="20" viewBox="0 0 {total} 20" '
+        'role="img" aria-label="{label}"><title>{label}</title><path fill="#30363c" d="M0 0h{left}v20H0z"/>'
+        '<path fill="{colour}" d="M{left} 0h{right}v20H{left}z"/>'
         '<g fill="#fff" font-family="system-ui,sans-serif" font-size="11"><text x="7" y="14">{name}</text>'
         '<g transform="translate({left} 0)"><path d="{shape}"/><text x="24" y="14">{said}</text></g></g></svg>\n'
     ).format(
-        total=left + right, left=left, right=right, label=f"{name}: {said}", name=name, said=said,
-        colour=_COLOUR[indicator], shape=_SHAPE[indicator],
+        total=left + right,
+        left=left,
+        right=right,
+        label=f"{name}: {said}",
+        name=name,
+        said=said,
+        colour=_COLOUR[indicator],
+        shape=_SHAPE[indicator],
     )
     return svg.encode()
 

@@ -24,7 +24,7 @@ _TALL: dict[ComponentState, int] = {
 
 
 def bars(days: tuple[DayState, ...], text: str) -> Markup:
-    """SVG of the last days, the newest on the right. Days of one state in a row are one dashed line, to keep the page small."""
+    """SVG of the last days, the newest on the right; days of one state in a row are one dashed line: few bytes."""
     shown = days[-DAYS:]
     start = DAYS - len(shown)
     lines: dict[ComponentState, list[str]] = {}
@@ -37,9 +37,9 @@ def bars(days: tuple[DayState, ...], text: str) -> Markup:
         for state, path in lines.items()
     )
     width = DAYS * _STEP - 1
-    return Markup('<svg class="bars" viewBox="0 0 {} {}" role="img" aria-label="{}" preserveAspectRatio="none">{}</svg>').format(
-        width, _HEIGHT, text, drawn
-    )
+    return Markup(
+        '<svg class="bars" viewBox="0 0 {} {}" role="img" aria-label="{}" preserveAspectRatio="none">{}</svg>'
+    ).format(width, _HEIGHT, text, drawn)
 
 
 def disturbed(days: tuple[DayState, ...]) -> tuple[int, timedelta]:

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from statuspage.domain.component import ComponentState, Indicator
+from statuspage.domain.component import ComponentState, Indicator, indicator
 from statuspage.publish.view import IMPACT_ORDER, ComponentView, IncidentView, PageView
-
-INDICATOR_OF: dict[ComponentState, Indicator] = {
-    ComponentState.OPERATIONAL: Indicator.NONE,
-    ComponentState.DEGRADED_PERFORMANCE: Indicator.MINOR,
-    ComponentState.PARTIAL_OUTAGE: Indicator.MAJOR,
-    ComponentState.MAJOR_OUTAGE: Indicator.CRITICAL,
-    ComponentState.UNDER_MAINTENANCE: Indicator.MAINTENANCE,
-}
 
 
 class HeadlineKind(StrEnum):
     OK = "ok"
-    INCIDENT = "incident"        # something fails, and an incident tells about it
-    REPAIRED = "repaired"        # restored, payments of the outage still being credited
-    COMPONENTS = "components"    # something fails that no open incident names
+    INCIDENT = "incident"  # something fails, and an incident tells about it
+    REPAIRED = "repaired"  # restored, payments of the outage still being credited
+    COMPONENTS = "components"  # something fails that no open incident names
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +32,17 @@ def headline(view: PageView) -> Headline:
         worst = incidents[0]
         affected = tuple(one for one in view.components if one.id in worst.component_ids)
         kind = HeadlineKind.REPAIRED if worst.repaired else HeadlineKind.INCIDENT
-        # A person who leaves the impact at "none" still has an open incident: the page never says that all is well then.
+        # An open incident without a failing component is still one: the page never says that all is well then.
         impact = Indicator.MINOR if worst.repaired or worst.impact is Indicator.NONE else worst.impact
         return Headline(kind, impact, affected, worst, len(incidents) - 1)
     failing = tuple(one for one in view.components if one.state is not ComponentState.OPERATIONAL)
     if failing:
-        return Headline(HeadlineKind.COMPONENTS, _worst(INDICATOR_OF[one.state] for one in failing), failing)
+        return Headline(HeadlineKind.COMPONENTS, indicator(one.state for one in failing), failing)
     return Headline(HeadlineKind.OK, Indicator.NONE)
 
 
 def overall(view: PageView) -> Indicator:
     """The page's indicator for machines: the worst of the components and of incidents that are not repaired yet."""
-    states = [INDICATOR_OF[component.state] for component in view.components]
-    states += [incident.impact for incident in view.open_incidents() if not incident.repaired]
-    return _worst(states)
-
-
-def _worst(indicators: Iterable[Indicator]) -> Indicator:
-    present = set(indicators)
-    return next((indicator for indicator in IMPACT_ORDER if indicator in present), Indicator.NONE)
+    present = {indicator(component.state for component in view.components)}
+    present |= {incident.impact for incident in view.open_incidents() if not incident.repaired}
+    return next(one for one in IMPACT_ORDER if one in present)

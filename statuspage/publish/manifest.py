@@ -62,7 +62,9 @@ class Manifest:
             locales=tuple(document["locales"]),
             default_locale=document["default_locale"],
             negotiated=tuple(document["negotiated"]),
-            headers={kind: tuple((name, value) for name, value in pairs) for kind, pairs in document["headers"].items()},
+            headers={
+                kind: tuple((name, value) for name, value in pairs) for kind, pairs in document["headers"].items()
+            },
             entries={
                 path: Entry(sha256, content_type, kind, tuple(encodings))
                 for path, (sha256, content_type, kind, encodings) in document["entries"].items()

@@ -24,7 +24,7 @@ KEEP_UNUSED = timedelta(hours=1)
 
 
 class BrokenMirror(Exception):
-    """The directory holds no whole snapshot: no manifest, one that cannot be read, or a blob that is not what it should be."""
+    """No whole snapshot: no manifest, one that cannot be read, or a blob that is not what its name says."""
 
 
 class Mirror:

@@ -1,4 +1,4 @@
-"""The page through the eyes of one language: sentences, times and choices that every template and feed of that language shares."""
+"""The page in one language: the sentences, times and choices that its templates, feeds and texts share."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup, escape
 
 from statuspage import i18n
-from statuspage.domain.component import Indicator
-from statuspage.domain.route import RouteKind, RouteState
+from statuspage.domain.component import Indicator, indicator
+from statuspage.domain.route import RouteKind, RouteState, show_order
 from statuspage.publish.bars import DAYS, bars, disturbed
-from statuspage.publish.headline import INDICATOR_OF, Headline, HeadlineKind, headline
+from statuspage.publish.headline import Headline, HeadlineKind, headline
 from statuspage.publish.prose import prose
 from statuspage.publish.view import ComponentView, IncidentView, PageView, PromiseView, RouteView, Text, Words
-
-_ROUTE_ORDER = (RouteState.WORKS, RouteState.WORKS_DELAYED, RouteState.DEGRADED, RouteState.DOWN, RouteState.UNKNOWN)
 
 
 class Reader:
@@ -32,7 +30,8 @@ class Reader:
     def t(self, key: str, **values: object) -> Markup:
         """A text of the page's catalogue as HTML: values are escaped unless they are markup already."""
         text = i18n.template(self.locale, f"page.{key}", values.get("n"))
-        return Markup(i18n.fill(str(escape(text)), {name: str(escape(value)) for name, value in values.items()}))
+        filled = i18n.fill(str(escape(text)), {name: str(escape(value)) for name, value in values.items()})
+        return Markup(filled)  # noqa: S704 -- the text and every value went through escape()
 
     def plain(self, key: str, **values: object) -> str:
         return i18n.gettext(self.locale, f"page.{key}", **values)
@@ -58,7 +57,7 @@ class Reader:
         return "、" if self.locale == "zh" else ", "
 
     def pending(self, text: Text) -> str | None:
-        """What to say beside a text whose translation is missing or older than the original, so that the original is shown."""
+        """What to say beside an original that stands in for a missing or outdated translation."""
         if text.locale == self.locale:
             return None
         return self.plain("translation.missing", language=self.plain(f"translation.{text.locale}"))
@@ -77,7 +76,9 @@ class Reader:
     def phone(self) -> Markup:
         """The support number as a link that dials; short service numbers stay as they are."""
         number = self.view.operator.support_phone or ""
-        return Markup('<a href="tel:{}">{}</a>').format("".join(sign for sign in number if sign in "+*#0123456789"), number)
+        return Markup('<a href="tel:{}">{}</a>').format(
+            "".join(sign for sign in number if sign in "+*#0123456789"), number
+        )
 
     # Times
 
@@ -88,6 +89,10 @@ class Reader:
 
     def exact(self, at: datetime) -> Markup:
         return Markup('<time id="as-of" datetime="{}">{}</time>').format(self.moments.iso(at), self.moments.exact(at))
+
+    def clock(self) -> Markup:
+        """Where the page's small script, if it runs, writes the time of the reader's own clock."""
+        return self.t("foot.your_clock", clock=Markup('<span id="clock"></span>'))
 
     def until(self, end: datetime) -> Markup:
         return self.time(end, self.moments.until(end))
@@ -126,7 +131,9 @@ class Reader:
         return incident.restored_at or incident.started_at if incident.repaired else incident.started_at
 
     def since(self, incident: IncidentView) -> Markup:
-        return self.t("headline.since", since=self.time(self._since(incident), self.moments.moment(self._since(incident))))
+        return self.t(
+            "headline.since", since=self.time(self._since(incident), self.moments.moment(self._since(incident)))
+        )
 
     # The promise
 
@@ -134,23 +141,40 @@ class Reader:
     def promise(self) -> PromiseView | None:
         return self.view.promise()
 
+    def covered(self, promise: PromiseView) -> str:
+        """Whom the promise covers, and where when it is not everywhere."""
+        where = self.names(promise.regions, proper=True)
+        return self.names(promise.covered) + (f" ({where})" if where else "")
+
     def crediting(self) -> Markup | None:
         """What becomes of money paid now, while some way to pay is disturbed or an outage is open."""
         incidents = self.view.open_incidents()
-        disturbed = any(route.kind is RouteKind.PAYMENT and route.state is not RouteState.WORKS for route in self.view.routes)
+        disturbed = any(
+            route.kind is RouteKind.PAYMENT and route.state is not RouteState.WORKS for route in self.view.routes
+        )
         if not incidents or not disturbed:
             return None
-        due = max((one.credited_by for one in incidents if one.credited_by and one.credited_by > self.view.as_of), default=None)
+        due = self._credited_by()
         if due is None:
             return self.t("promise.credited_later")
         return self.t("promise.credited_by", time=self.time(due, self.moments.by(due)))
 
+    def _credited_by(self) -> datetime | None:
+        """The latest promise of crediting that has not passed yet."""
+        promised = (one.credited_by for one in self.view.open_incidents() if one.credited_by)
+        return max((at for at in promised if at > self.view.as_of), default=None)
+
     # Routes
+
+    def routes_matter(self) -> bool:
+        """In quiet times nobody checks routes by the half hour, and a list of "not checked" would tell nothing."""
+        told = (RouteState.WORKS_DELAYED, RouteState.DEGRADED, RouteState.DOWN)
+        return self.headline.kind is not HeadlineKind.OK or any(route.state in told for route in self.view.routes)
 
     def routes(self, kind: RouteKind) -> list[RouteView]:
         """What works first, then what is delayed, then what fails; `unknown` is never shown as working."""
         chosen = [route for route in self.view.routes if route.kind == kind]
-        return sorted(chosen, key=lambda route: (_ROUTE_ORDER.index(route.state), route.position, route.id))
+        return sorted(chosen, key=lambda route: (show_order(route.state), route.position, route.id))
 
     def credit(self, route: RouteView) -> str:
         """What the reader needs to know about paying this way now, in a few words."""
@@ -160,11 +184,16 @@ class Reader:
             if route.checked_at is None:
                 return self.plain("route.unchecked")
             return self.plain("route.unchecked_since", time=self.moments.clock(route.checked_at))
+        due = self._credited_by()
+        if route.kind is RouteKind.PAYMENT and route.state is RouteState.WORKS_DELAYED and due is not None:
+            return self.plain("route.credited_by", time=self.moments.by(due, beside=self.view.as_of))
         return self.plain(f"route.{_CREDIT[route.kind][route.state]}")
 
     def limits(self, route: RouteView) -> str:
         """Whom or where a route is for, when not for everybody."""
-        return self._separator.join(part for part in (self.names(route.segments), self.names(route.regions, proper=True)) if part)
+        return self._separator.join(
+            part for part in (self.names(route.segments), self.names(route.regions, proper=True)) if part
+        )
 
     # Services and incidents
 
@@ -181,13 +210,22 @@ class Reader:
 
     def recent(self) -> list[IncidentView]:
         """Closed incidents that still stand on the front page, the latest first."""
-        closed = [one for one in self.view.incidents if one.resolved_at and not one.is_open and leaves_page_at(one) > self.view.as_of]
+        closed = [
+            one
+            for one in self.view.incidents
+            if one.resolved_at and not one.is_open and leaves_page_at(one) > self.view.as_of
+        ]
         return sorted(closed, key=lambda one: (one.resolved_at or one.updated_at, one.id), reverse=True)
 
     def months(self) -> list[tuple[str, list[IncidentView]]]:
         """All incidents by the month they began in, the latest first."""
         ordered = sorted(self.view.incidents, key=lambda one: (one.started_at, one.id), reverse=True)
-        return [(month, list(listed)) for month, listed in groupby(ordered, key=lambda one: self.moments.month(one.started_at.astimezone(self.moments.zone)))]
+        return [
+            (month, list(listed))
+            for month, listed in groupby(
+                ordered, key=lambda one: self.moments.month(one.started_at.astimezone(self.moments.zone))
+            )
+        ]
 
     def lasted(self, incident: IncidentView) -> str:
         end = incident.restored_at or incident.resolved_at
@@ -225,12 +263,12 @@ class Reader:
     # Shapes
 
     @staticmethod
-    def indicator_shape(indicator: Indicator) -> str:
-        return _SHAPE_OF[indicator]
+    def indicator_shape(shown: Indicator) -> str:
+        return _SHAPE_OF[shown]
 
     @staticmethod
     def component_shape(component: ComponentView) -> str:
-        return _SHAPE_OF[INDICATOR_OF[component.state]]
+        return _SHAPE_OF[indicator((component.state,))]
 
     @staticmethod
     def route_shape(route: RouteView) -> str:

@@ -1,4 +1,4 @@
-"""The whole public side of one view: every page, feed, document and text in every language, as bytes with their headers."""
+"""The whole public side of one view: every page, feed, document and text in every language, as bytes with headers."""
 
 from __future__ import annotations
 
@@ -84,19 +84,15 @@ class Site:
 def render(view: PageView) -> Site:
     """Every public path. Pages without a locale are negotiated; feeds and data without one are the default locale's."""
     artifacts: dict[str, Artifact] = {}
-    pages: list[str] = []
+    pages: dict[str, Artifact] = {}
     for locale in view.operator.locales:
         reader = Reader(view, locale)
-        pages = []
-        for path, artifact in _pages(reader):
-            artifacts[f"/{locale}{path}"] = artifact
-            pages.append(path)
-        for path, artifact in _data(reader, f"/{locale}"):
-            artifacts[f"/{locale}{path}"] = artifact
+        pages = dict(_pages(reader))
+        artifacts.update({f"/{locale}{path}": artifact for path, artifact in pages.items()})
+        artifacts.update({f"/{locale}{path}": artifact for path, artifact in _data(reader, f"/{locale}")})
         for channel, text in short_texts(reader).items():
             artifacts[f"/text/{channel}.{locale}.txt"] = _text("text/plain", text.encode())
-    for path, artifact in _data(Reader(view, view.operator.default_locale), ""):
-        artifacts[path] = artifact
+    artifacts.update(_data(Reader(view, view.operator.default_locale), ""))
     return Site(view, artifacts, tuple(path for path in pages if path != LOST))
 
 
@@ -113,7 +109,10 @@ def _data(reader: Reader, prefix: str) -> Iterator[tuple[str, Artifact]]:
     for name, items in (("history", feeds.history(reader)), ("updates", feeds.updates(reader))):
         yield f"/{name}.rss", _text("application/rss+xml", feeds.rss(reader, items, f"{prefix}/{name}.rss"))
         yield f"/{name}.atom", _text("application/atom+xml", feeds.atom(reader, items, f"{prefix}/{name}.atom"))
-    yield "/feed.json", _text("application/feed+json", feeds.json_feed(reader, feeds.history(reader), f"{prefix}/feed.json"))
+    yield (
+        "/feed.json",
+        _text("application/feed+json", feeds.json_feed(reader, feeds.history(reader), f"{prefix}/feed.json")),
+    )
     for path, body in documents(reader).items():
         yield path, _text("application/json", body)
     yield "/badge.svg", _text("image/svg+xml", badge(reader))

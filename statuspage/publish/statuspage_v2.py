@@ -10,9 +10,9 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from statuspage.domain.component import Indicator
+from statuspage.domain.component import Indicator, worst
 from statuspage.domain.incident import IncidentState
-from statuspage.publish.headline import INDICATOR_OF, overall
+from statuspage.publish.headline import overall
 from statuspage.publish.reader import Reader
 from statuspage.publish.view import ComponentView, GroupView, IncidentView, UpdateView
 
@@ -48,7 +48,13 @@ def documents(reader: Reader) -> dict[str, bytes]:
     unresolved = [_incident(reader, one) for one in latest if one.is_open]
     status = _status(reader)
     bodies: dict[str, Document] = {
-        "summary": {"page": page, "components": components, "incidents": unresolved, "scheduled_maintenances": [], "status": status},
+        "summary": {
+            "page": page,
+            "components": components,
+            "incidents": unresolved,
+            "scheduled_maintenances": [],
+            "status": status,
+        },
         "status": {"page": page, "status": status},
         "components": {"page": page, "components": components},
         "incidents": {"page": page, "incidents": incidents},
@@ -92,8 +98,8 @@ def _components(reader: Reader) -> list[Document]:
 
 
 def _group(reader: Reader, group: GroupView, members: tuple[ComponentView, ...]) -> Document:
-    worst = max(members, key=lambda one: _SEVERITY.index(INDICATOR_OF[one.state]))
-    return _row(reader, group.id, reader.say(group.name), worst.state.value, group) | {
+    state = worst(one.state for one in members)
+    return _row(reader, group.id, reader.say(group.name), state.value, group) | {
         "description": None,
         "group_id": None,
         "group": True,
@@ -169,16 +175,15 @@ def _changes(reader: Reader, update: UpdateView) -> list[Document]:
         if component is not None:
             group = groups.get(component.group_id or "")
             name = reader.say(component.name)
-            rows.append({
-                "code": component.id,
-                "name": f"{group} - {name}" if group else name,
-                "old_status": change.old.value,
-                "new_status": change.new.value,
-            })
+            rows.append(
+                {
+                    "code": component.id,
+                    "name": f"{group} - {name}" if group else name,
+                    "old_status": change.old.value,
+                    "new_status": change.new.value,
+                }
+            )
     return rows
-
-
-_SEVERITY = (Indicator.NONE, Indicator.MAINTENANCE, Indicator.MINOR, Indicator.MAJOR, Indicator.CRITICAL)
 
 
 def stamp(at: datetime) -> str:

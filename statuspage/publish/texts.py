@@ -1,6 +1,6 @@
 """The same news in a few words, for channels that are not the page: SMS, a voice menu, USSD, a notice in the shop.
 
-Order as in outages-messages-metrics §8: sender, what does not work, since when, the promise, what not to do, where to look.
+The order is that of tried outage messages: sender, what fails, since when, the promise, what not to do, where to look.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the public page knows, frozen: every renderer reads this and nothing else, so the same view gives the same bytes."""
+"""What the public page knows, frozen: renderers read nothing else, so the same view gives the same bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from statuspage.domain.route import RouteKind, RouteState
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What a reader is shown; `locale` is the language it is really in, which the page says when it is not the reader's."""
+    """What a reader is shown; `locale` is the language it is really in, and the page says so when it is another."""
 
     body: str
     locale: str
@@ -70,7 +70,7 @@ class UpdateView:
 
 @dataclass(frozen=True, slots=True)
 class IncidentView:
-    """A published incident. `updates` run newest first; `updated_at` is the last real change, never the rendering's time."""
+    """A published incident; `updates` run newest first, `updated_at` is the last real change, never a rendering."""
 
     id: str
     title: Words
@@ -104,7 +104,7 @@ class IncidentView:
 
 @dataclass(frozen=True, slots=True)
 class PromiseView:
-    """Nobody covered is suspended before `until`, an exclusive end. Printed from the policy, never typed by a person."""
+    """Nobody covered is suspended before `until`, an exclusive end. Made from the policy, never typed."""
 
     incident_id: str
     state: GraceState
@@ -112,16 +112,18 @@ class PromiseView:
     segments: tuple[str, ...]
     covered: tuple[Words, ...]
     not_covered: tuple[Words, ...] = ()
+    regions: tuple[Words, ...] = ()
     tail_days: int = 0
 
     @property
     def stands(self) -> bool:
-        return self.state in (GraceState.ACTIVE, GraceState.TAIL)
+        """A revoked policy takes nobody new, but whoever it covered stays covered to the end that was published."""
+        return self.state in (GraceState.ACTIVE, GraceState.TAIL, GraceState.REVOKED)
 
 
 @dataclass(frozen=True, slots=True)
 class RouteView:
-    """A way to pay or to manage one's services. `credit` is a person's own words on when a payment made now is credited."""
+    """A way to pay or to manage services; `credit` is a person's words on when a payment made now arrives."""
 
     id: str
     kind: RouteKind
@@ -184,18 +186,24 @@ class PageView:
     promises: tuple[PromiseView, ...] = ()
     drill: bool = False
     turns_at: tuple[datetime, ...] = ()
-    """Moments at which a fact of this view changes by itself that the view alone cannot compute, such as a route's check ageing."""
+    """When facts change by themselves that the view alone cannot compute, such as a route's check growing old."""
 
     def open_incidents(self) -> tuple[IncidentView, ...]:
         """Worst first; of equals what still fails before what is only catching up, then the latest."""
         rank = {impact: place for place, impact in enumerate(IMPACT_ORDER)}
         unresolved = [incident for incident in self.incidents if incident.is_open]
-        return tuple(sorted(unresolved, key=lambda one: (one.repaired, rank[one.impact], -one.started_at.timestamp(), one.id)))
+        return tuple(
+            sorted(unresolved, key=lambda one: (one.repaired, rank[one.impact], -one.started_at.timestamp(), one.id))
+        )
 
     def promise(self) -> PromiseView | None:
         """The promise that reaches furthest; when several policies stand, the latest end wins (grace.md rule 3)."""
-        standing = [promise for promise in self.promises if promise.stands and promise.until > self.as_of]
-        return max(standing, key=lambda promise: (promise.until, promise.incident_id), default=None)
+        return next(iter(self.standing()), None)
+
+    def standing(self) -> tuple[PromiseView, ...]:
+        """Every promise that holds at `as_of`, the furthest first."""
+        held = [promise for promise in self.promises if promise.stands and promise.until > self.as_of]
+        return tuple(sorted(held, key=lambda promise: (-promise.until.timestamp(), promise.incident_id)))
 
     def component(self, component_id: str) -> ComponentView | None:
         return next((one for one in self.components if one.id == component_id), None)

@@ -1,7 +1,7 @@
 """The public face: published bytes answered in the event loop, everything else handed to Flask's threads.
 
-Nothing here needs the database or Flask: a host whose database is dead, or whose Flask application cannot be built, goes
-on serving the last page it has. No cookie is read or set, and no query string changes what a published path says.
+Nothing here needs the database or Flask: a host whose database is dead, or whose Flask application cannot be built,
+goes on serving the last page it has. No cookie is read or set, and no query string changes what a published path says.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Send = Callable[[Event], Awaitable[None]]
 WsgiApp = Callable[..., Iterable[bytes]]
 Headers = list[tuple[bytes, bytes]]
 
-CHECK_EVERY = 1.0    # seconds between two looks at the manifest
+CHECK_EVERY = 1.0  # seconds between two looks at the manifest
 THREADS = 10
 _ENCODINGS = ("br", "gzip")
 # Below these only published paths exist, so that an unknown one is "not found" here and never a task for Flask.
@@ -44,7 +44,7 @@ class Form:
     start: Event
     body: bytes
     not_modified: Event
-    missing: Event    # the same bytes as an answer to an address that does not exist
+    missing: Event  # the same bytes as an answer to an address that does not exist
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Snapshot:
 
 
 class Front:
-    """ASGI application over a mirror's directory; `app` is Flask's WSGI callable, or None when it could not be built."""
+    """ASGI application over a mirror's directory; `app` is Flask's WSGI callable, None when it cannot be built."""
 
     def __init__(self, public_dir: Path, app: WsgiApp | None) -> None:
         self._mirror = Mirror(public_dir)
@@ -94,7 +94,7 @@ class Front:
             await self._unpublished(snapshot, path, scope, receive, send)
 
     async def _look(self) -> None:
-        """Load the manifest when the file is another one than last time; meanwhile others are answered from the old one."""
+        """Load the manifest when the file is another than last time; others are answered from the old one meanwhile."""
         if self._lock.locked() and self._snapshot is not None:
             return
         async with self._lock:
@@ -114,7 +114,10 @@ class Front:
         manifest = snapshot.manifest
         wish = _header(scope, b"accept-language").decode("latin-1")
         locale = negotiate(wish, manifest.locales, manifest.default_locale)
-        extra = [(b"content-language", LANGUAGE_TAGS[locale].encode()), (b"content-location", f"/{locale}{path}".encode())]
+        extra = [
+            (b"content-language", LANGUAGE_TAGS[locale].encode()),
+            (b"content-location", f"/{locale}{path}".encode()),
+        ]
         await _answer(snapshot.pages[f"/{locale}{path}"], scope, send, extra, vary=b"accept-encoding, accept-language")
 
     async def _unpublished(self, snapshot: Snapshot, path: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -174,7 +177,11 @@ def _page(manifest: Manifest, path: str, entry: Entry, bodies: Mapping[tuple[str
         body = bodies[entry.sha256, form]
         # Strong validators differ between encodings (RFC 9110 §8.8.3).
         validators = [(b"etag", b'"' + etag + (b"-" + form.encode() if form else b"") + b'"'), *shared]
-        full = [*validators, (b"content-type", entry.content_type.encode()), (b"content-length", str(len(body)).encode())]
+        full = [
+            *validators,
+            (b"content-type", entry.content_type.encode()),
+            (b"content-length", str(len(body)).encode()),
+        ]
         if form:
             full.append((b"content-encoding", form.encode()))
         kept = [pair for pair in full if pair[0] not in (b"etag", b"cache-control")]
@@ -182,7 +189,11 @@ def _page(manifest: Manifest, path: str, entry: Entry, bodies: Mapping[tuple[str
             start={"type": "http.response.start", "status": 200, "headers": full},
             body=body,
             not_modified={"type": "http.response.start", "status": 304, "headers": validators},
-            missing={"type": "http.response.start", "status": 404, "headers": [*kept, (b"cache-control", b"public, max-age=15")]},
+            missing={
+                "type": "http.response.start",
+                "status": 404,
+                "headers": [*kept, (b"cache-control", b"public, max-age=15")],
+            },
         )
     return Page(etag, forms)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from statuspage.domain.component import ComponentState, Indicator
@@ -23,7 +24,7 @@ from statuspage.publish.view import (
     Words,
 )
 
-NOON = datetime(2026, 11, 22, 11, 5, 12, tzinfo=UTC)   # 14:05:12 in Moscow
+NOON = datetime(2026, 11, 22, 11, 5, 12, tzinfo=UTC)  # 14:05:12 in Moscow
 BEGAN = datetime(2026, 11, 22, 7, 20, tzinfo=UTC)
 OLD = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -62,8 +63,10 @@ def days(worst: ComponentState, minutes: int) -> tuple[DayState, ...]:
     last = date(2026, 11, 22)
     past = [last - timedelta(days=89 - place) for place in range(90)]
     return tuple(
-        DayState(day, ComponentState.PARTIAL_OUTAGE, 55) if place == 40
-        else DayState(day, worst, minutes) if place == 89
+        DayState(day, ComponentState.PARTIAL_OUTAGE, 55)
+        if place == 40
+        else DayState(day, worst, minutes)
+        if place == 89
         else DayState(day, ComponentState.OPERATIONAL)
         for place, day in enumerate(past)
     )
@@ -71,44 +74,115 @@ def days(worst: ComponentState, minutes: int) -> tuple[DayState, ...]:
 
 def component(number: int, name: Words, state: ComponentState, group: str, minutes: int = 0) -> ComponentView:
     return ComponentView(
-        id=f"c1x00000000{number}", name=name, state=state, created_at=OLD, updated_at=BEGAN if minutes else OLD,
-        position=number, group_id=group, days=days(state, minutes),
+        id=f"c1x00000000{number}",
+        name=name,
+        state=state,
+        created_at=OLD,
+        updated_at=BEGAN if minutes else OLD,
+        position=number,
+        group_id=group,
+        days=days(state, minutes),
     )
 
 
 COMPONENTS = (
     component(1, words("Пополнение счёта", "充值", "Top-up"), ComponentState.MAJOR_OUTAGE, "g1x0000000aa", 225),
     component(2, words("Проверка баланса", "余额查询", "Balance"), ComponentState.MAJOR_OUTAGE, "g1x0000000aa", 225),
-    component(3, words("Обещанный платёж", "信用充值", "Promised payment"), ComponentState.DEGRADED_PERFORMANCE, "g1x0000000aa", 40),
+    component(
+        3,
+        words("Обещанный платёж", "信用充值", "Promised payment"),
+        ComponentState.DEGRADED_PERFORMANCE,
+        "g1x0000000aa",
+        40,
+    ),
     component(4, words("Звонки", "通话", "Calls"), ComponentState.OPERATIONAL, "g1x0000000ab"),
     component(5, words("Мобильный интернет", "移动数据", "Mobile data"), ComponentState.OPERATIONAL, "g1x0000000ab"),
 )
 
 ROUTES = (
     RouteView("r00000000001", RouteKind.PAYMENT, words("USSD", "USSD", "USSD"), RouteState.DOWN, 1, code="*100#"),
-    RouteView("r00000000002", RouteKind.PAYMENT, words("Терминал оплаты", "自助缴费机", "Kiosk"), RouteState.WORKS_DELAYED, 2,
-              how_to=words("Введите номер, внесите деньги.\n\n1. Возьмите чек.\n2. Сохраните его.", "输入号码并投币。", "Enter the number, pay, take the receipt."),
-              receipt_needed=True, checked_at=BEGAN + timedelta(hours=3)),
-    RouteView("r00000000003", RouteKind.PAYMENT, words("Приложение банка", "银行App", "Bank app"), RouteState.WORKS, 3,
-              checked_at=BEGAN + timedelta(hours=3, minutes=30)),
-    RouteView("r00000000004", RouteKind.PAYMENT, words("Карта на сайте", "官网银行卡", "Card on our site"), RouteState.DEGRADED, 4),
-    RouteView("r00000000005", RouteKind.PAYMENT, words("Салон связи", "营业厅", "Our shops"), RouteState.UNKNOWN, 5,
-              regions=(MOSCOW,), checked_at=BEGAN + timedelta(hours=1)),
-    RouteView("r00000000006", RouteKind.SERVICE, words("Голосовое меню", "语音菜单", "Voice menu"), RouteState.WORKS, 1, code="0500"),
+    RouteView(
+        "r00000000002",
+        RouteKind.PAYMENT,
+        words("Терминал оплаты", "自助缴费机", "Kiosk"),
+        RouteState.WORKS_DELAYED,
+        2,
+        how_to=words(
+            "Введите номер, внесите деньги.\n\n1. Возьмите чек.\n2. Сохраните его.",
+            "输入号码并投币。",
+            "Enter the number, pay, take the receipt.",
+        ),
+        receipt_needed=True,
+        checked_at=BEGAN + timedelta(hours=3),
+    ),
+    RouteView(
+        "r00000000003",
+        RouteKind.PAYMENT,
+        words("Приложение банка", "银行App", "Bank app"),
+        RouteState.WORKS,
+        3,
+        checked_at=BEGAN + timedelta(hours=3, minutes=30),
+    ),
+    RouteView(
+        "r00000000004",
+        RouteKind.PAYMENT,
+        words("Карта на сайте", "官网银行卡", "Card on our site"),
+        RouteState.DEGRADED,
+        4,
+    ),
+    RouteView(
+        "r00000000005",
+        RouteKind.PAYMENT,
+        words("Салон связи", "营业厅", "Our shops"),
+        RouteState.UNKNOWN,
+        5,
+        regions=(MOSCOW,),
+        checked_at=BEGAN + timedelta(hours=1),
+    ),
+    RouteView(
+        "r00000000006",
+        RouteKind.SERVICE,
+        words("Голосовое меню", "语音菜单", "Voice menu"),
+        RouteState.WORKS,
+        1,
+        code="0500",
+    ),
 )
 
 UPDATES = (
-    UpdateView("u00000000003", IncidentState.IDENTIFIED, BEGAN + timedelta(hours=3, minutes=10), BEGAN + timedelta(hours=3, minutes=10),
-               BEGAN + timedelta(hours=3, minutes=10),
-               words("Причина найдена: отказала база данных биллинга. Переключаемся на резервную. Деньги, внесённые через банк, **не пропали**.",
-                     "原因已查明：计费数据库故障，正在切换到备用库。通过银行缴纳的款项**不会丢失**。",
-                     "Cause found: the billing database failed. We are switching to the reserve. Money paid through a bank is **safe**.")),
-    UpdateView("u00000000002", IncidentState.INVESTIGATING, BEGAN + timedelta(hours=1), BEGAN + timedelta(hours=1), BEGAN + timedelta(hours=1),
-               only_russian("Продолжаем искать причину. Звонки и интернет работают.")),
-    UpdateView("u00000000001", IncidentState.INVESTIGATING, BEGAN + timedelta(minutes=11), BEGAN + timedelta(minutes=11), BEGAN + timedelta(minutes=11),
-               words("Пополнение счёта и проверка баланса не работают. Выясняем причину.", "充值和余额查询暂不可用，正在排查。",
-                     "Top-up and balance do not work. We are looking for the cause."),
-               changes=(ComponentChange("c1x000000001", ComponentState.OPERATIONAL, ComponentState.MAJOR_OUTAGE),)),
+    UpdateView(
+        "u00000000003",
+        IncidentState.IDENTIFIED,
+        BEGAN + timedelta(hours=3, minutes=10),
+        BEGAN + timedelta(hours=3, minutes=10),
+        BEGAN + timedelta(hours=3, minutes=10),
+        words(
+            "Причина найдена: отказала база данных биллинга. Переключаемся на резервную. Деньги, внесённые через банк, **не пропали**.",
+            "原因已查明：计费数据库故障，正在切换到备用库。通过银行缴纳的款项**不会丢失**。",
+            "Cause found: the billing database failed. We are switching to the reserve. Money paid through a bank is **safe**.",
+        ),
+    ),
+    UpdateView(
+        "u00000000002",
+        IncidentState.INVESTIGATING,
+        BEGAN + timedelta(hours=1),
+        BEGAN + timedelta(hours=1),
+        BEGAN + timedelta(hours=1),
+        only_russian("Продолжаем искать причину. Звонки и интернет работают."),
+    ),
+    UpdateView(
+        "u00000000001",
+        IncidentState.INVESTIGATING,
+        BEGAN + timedelta(minutes=11),
+        BEGAN + timedelta(minutes=11),
+        BEGAN + timedelta(minutes=11),
+        words(
+            "Пополнение счёта и проверка баланса не работают. Выясняем причину.",
+            "充值和余额查询暂不可用，正在排查。",
+            "Top-up and balance do not work. We are looking for the cause.",
+        ),
+        changes=(ComponentChange("c1x000000001", ComponentState.OPERATIONAL, ComponentState.MAJOR_OUTAGE),),
+    ),
 )
 
 INCIDENT = IncidentView(
@@ -125,7 +199,11 @@ INCIDENT = IncidentView(
     credited_by=datetime(2026, 11, 22, 19, 0, tzinfo=UTC),
     component_ids=("c1x000000001", "c1x000000002"),
     regions=(MOSCOW, SIBERIA),
-    not_affected=(words("Звонки", "通话", "Calls"), words("Мобильный интернет", "移动数据", "Mobile data"), words("SMS", "短信", "SMS")),
+    not_affected=(
+        words("Звонки", "通话", "Calls"),
+        words("Мобильный интернет", "移动数据", "Mobile data"),
+        words("SMS", "短信", "SMS"),
+    ),
 )
 
 PAST = IncidentView(
@@ -140,8 +218,14 @@ PAST = IncidentView(
     restored_at=datetime(2025, 12, 3, 21, 0, tzinfo=UTC),
     resolved_at=datetime(2025, 12, 3, 21, 0, tzinfo=UTC),
     updates=(
-        UpdateView("u00000000000", IncidentState.RESOLVED, datetime(2025, 12, 3, 21, 0, tzinfo=UTC), datetime(2025, 12, 3, 21, 0, tzinfo=UTC),
-                   datetime(2025, 12, 3, 21, 0, tzinfo=UTC), only_russian("Все платежи зачислены.")),
+        UpdateView(
+            "u00000000000",
+            IncidentState.RESOLVED,
+            datetime(2025, 12, 3, 21, 0, tzinfo=UTC),
+            datetime(2025, 12, 3, 21, 0, tzinfo=UTC),
+            datetime(2025, 12, 3, 21, 0, tzinfo=UTC),
+            only_russian("Все платежи зачислены."),
+        ),
     ),
 )
 
@@ -151,7 +235,9 @@ PROMISE = PromiseView(
     until=datetime(2026, 11, 25, 21, 0, tzinfo=UTC),
     segments=("prepaid", "postpaid", "pos_m2m"),
     covered=(PREPAID, POSTPAID, TERMINALS),
-    not_covered=(words("Международный роуминг вне пакета", "套餐外国际漫游", "International roaming outside a package"),),
+    not_covered=(
+        words("Международный роуминг вне пакета", "套餐外国际漫游", "International roaming outside a package"),
+    ),
     tail_days=3,
 )
 
@@ -165,4 +251,47 @@ OUTAGE = PageView(
     routes=ROUTES,
     incidents=(INCIDENT, PAST),
     promises=(PROMISE,),
+)
+
+CALM = replace(
+    OUTAGE,
+    incidents=(PAST,),
+    promises=(),
+    routes=tuple(replace(route, state=RouteState.UNKNOWN) for route in ROUTES),
+    components=tuple(replace(one, state=ComponentState.OPERATIONAL) for one in COMPONENTS),
+)
+
+RESTORED = datetime(2026, 11, 22, 15, 40, tzinfo=UTC)
+
+REPAIRED = replace(
+    OUTAGE,
+    as_of=RESTORED + timedelta(minutes=5),
+    components=CALM.components,
+    incidents=(
+        replace(
+            INCIDENT,
+            state=IncidentState.RESTORED_CATCHING_UP,
+            restored_at=RESTORED,
+            next_update_at=None,
+            updated_at=RESTORED,
+        ),
+        PAST,
+    ),
+)
+
+TAIL = replace(
+    CALM,
+    as_of=RESTORED + timedelta(hours=5),
+    incidents=(
+        replace(
+            INCIDENT,
+            state=IncidentState.RESOLVED,
+            restored_at=RESTORED,
+            resolved_at=RESTORED + timedelta(hours=4),
+            next_update_at=None,
+            updated_at=RESTORED + timedelta(hours=4),
+        ),
+        PAST,
+    ),
+    promises=(replace(PROMISE, state=GraceState.TAIL),),
 )
