@@ -1,0 +1,201 @@
+"""The life of an incident: every update goes through here, and what follows from a change of state happens with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from statuspage.domain.component import ComponentState
+from statuspage.domain.errors import RuleError
+from statuspage.domain.incident import BROKEN, ENDED, RESTORED, IncidentState, Publication
+from statuspage.domain.playbook import check_resolve, open_gate
+from statuspage.domain.roles import Permission
+from statuspage.models import Incident, IncidentUpdate
+from statuspage.services import audit, components, grace, page, playbook, updates
+from statuspage.services.actor import Actor
+from statuspage.services.incidents import check_editable, lock
+from statuspage.services.operator_facts import OperatorFacts
+from statuspage.services.texts import Texts
+from statuspage.services.updates import NewUpdate
+
+
+@dataclass(frozen=True)
+class Crediting:
+    """The figures by which a person answers that payments of the outage were credited."""
+
+    queued: int
+    credited: int
+    duplicated: int = 0
+
+
+def add_update(
+    session: Session,
+    actor: Actor,
+    incident: Incident,
+    new: NewUpdate,
+    operator: OperatorFacts,
+    *,
+    override: str = "",
+    now: datetime,
+) -> IncidentUpdate:
+    """Write an update and do what its state asks for.
+
+    Restored: outage messages are cancelled, components catch up. Resolved: the playbook's gate is asked (`override` is
+    the reason to go on without it), components are back, the grace tail begins. An open state after these reopens.
+    """
+    actor.require(Permission.INCIDENT_EDIT)
+    lock(session, incident)
+    check_editable(incident)
+    if incident.publication is Publication.PUBLISHED:
+        actor.require(Permission.INCIDENT_PUBLISH)
+    old = incident.state
+    becomes = updates.state_after(session, incident, new, now)
+    if becomes in ENDED and old not in ENDED:
+        _pass_gate(session, actor, incident, operator, override, now)
+    if becomes is IncidentState.POSTMORTEM and old is not becomes:
+        actor.require(Permission.POSTMORTEM_PUBLISH)
+    update = updates.write(session, actor, incident, new, now)
+    _follow(session, actor, incident, old, new, update, now)
+    detail: audit.Detail = {"update": update.public_id, "old": old.value, "new": incident.state.value}
+    audit.record(session, actor, "incident.updated", "incident", incident.public_id, now, detail)
+    if incident.publication is Publication.PUBLISHED:
+        page.bump(session)
+    return update
+
+
+def restore_incident(
+    session: Session,
+    actor: Actor,
+    incident: Incident,
+    body: Texts,
+    source_locale: str,
+    operator: OperatorFacts,
+    *,
+    credited_by_at: datetime | None,
+    now: datetime,
+) -> IncidentUpdate:
+    """Say that payments work again. `credited_by_at` is by when those of the outage are credited; None: not known."""
+    new = NewUpdate(IncidentState.RESTORED_CATCHING_UP, body, source_locale)
+    if credited_by_at is not None:
+        updates.check_ahead(credited_by_at, "credited_by_at", now)
+    update = add_update(session, actor, incident, new, operator, now=now)
+    incident.credited_by_at = credited_by_at
+    session.flush()
+    return update
+
+
+def verify_crediting(session: Session, actor: Actor, incident: Incident, figures: Crediting, *, now: datetime) -> None:
+    """A person confirms, with figures, that payments made during the outage were credited."""
+    actor.require(Permission.INCIDENT_RESOLVE)
+    lock(session, incident)
+    for name in ("queued", "credited", "duplicated"):
+        if getattr(figures, name) < 0:
+            raise RuleError(
+                "incident.bad_figure", f"{name}: {getattr(figures, name)} is no count. Give 0 or more.", name
+            )
+    if incident.state not in RESTORED:
+        raise RuleError(
+            "incident.not_restored",
+            f"state: the incident is {incident.state}; crediting is verified after the restoration. Restore it first.",
+            "state",
+        )
+    if figures.credited < figures.queued:
+        raise RuleError(
+            "incident.not_all_credited",
+            f"credited: {figures.credited} of {figures.queued} queued. Wait for the rest, or resolve with a reason.",
+            "credited",
+        )
+    incident.payments_queued, incident.payments_credited = figures.queued, figures.credited
+    incident.payments_duplicated = figures.duplicated
+    incident.crediting_verified_at, incident.crediting_verified_by = now, actor.id
+    incident.updated_at = now
+    session.flush()
+    detail: audit.Detail = {name: getattr(figures, name) for name in ("queued", "credited", "duplicated")}
+    audit.record(session, actor, "incident.crediting_verified", "incident", incident.public_id, now, detail)
+
+
+def resolve_incident(
+    session: Session,
+    actor: Actor,
+    incident: Incident,
+    body: Texts,
+    source_locale: str,
+    operator: OperatorFacts,
+    *,
+    override: str = "",
+    now: datetime,
+) -> IncidentUpdate:
+    """Say that it is over. Asks for rows 7, 8 and 9 of the playbook, or a reason (`override`) to go on without."""
+    new = NewUpdate(IncidentState.RESOLVED, body, source_locale)
+    return add_update(session, actor, incident, new, operator, override=override, now=now)
+
+
+def reopen_incident(
+    session: Session, actor: Actor, incident: Incident, new: NewUpdate, operator: OperatorFacts, *, now: datetime
+) -> IncidentUpdate:
+    """It fails again: components as bad as they were, grace active, crediting to be verified anew."""
+    if new.state not in BROKEN:
+        raise RuleError(
+            "incident.bad_reopening",
+            f"state: {new.state} does not reopen an incident. Use investigating, identified or monitoring.",
+            "state",
+        )
+    if incident.state in BROKEN:
+        raise RuleError(
+            "incident.not_closed", f"state: the incident is {incident.state}, so it is open. Post an update.", "state"
+        )
+    return add_update(session, actor, incident, new, operator, now=now)
+
+
+def _pass_gate(
+    session: Session, actor: Actor, incident: Incident, operator: OperatorFacts, override: str, now: datetime
+) -> None:
+    actor.require(Permission.INCIDENT_RESOLVE)
+    rows = playbook.rows(session, incident, operator, now)
+    check_resolve(rows, override)
+    lacking = open_gate(rows)
+    if lacking:
+        playbook.override_gate(session, actor, incident, list(lacking), override, now)
+
+
+def _follow(
+    session: Session,
+    actor: Actor,
+    incident: Incident,
+    old: IncidentState,
+    new: NewUpdate,
+    update: IncidentUpdate,
+    now: datetime,
+) -> None:
+    state = incident.state
+    if state not in ENDED:
+        if old in ENDED or (old in RESTORED and state in BROKEN):
+            incident.crediting_verified_at, incident.crediting_verified_by = None, None
+        if old in RESTORED and state in BROKEN:
+            incident.credited_by_at = None
+    said = {**_components_after(session, incident, old), **new.components}
+    if said:
+        components.say(session, incident, said)
+    components.apply(session, incident, update.id, update.at, now)
+    grace.follow(session, actor, incident, now)
+
+
+def _components_after(session: Session, incident: Incident, old: IncidentState) -> dict[str, ComponentState]:
+    """What a change of state makes of the incident's components, unless the update says otherwise."""
+    state = incident.state
+    if state is old:
+        return {}
+    current = components.states_of(session, incident)
+    if state in ENDED:
+        return dict.fromkeys(current, ComponentState.OPERATIONAL)
+    if state in RESTORED:
+        return {key: _catching_up(one) for key, one in components.worst_of(session, incident).items()}
+    if old in RESTORED:
+        return components.worst_of(session, incident)
+    return {}
+
+
+def _catching_up(state: ComponentState) -> ComponentState:
+    return ComponentState.DEGRADED_PERFORMANCE if state in components.BREAKING else state

@@ -1,0 +1,153 @@
+"""What is prepared in peacetime: incident templates that fill a declaration, and message templates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from statuspage.domain.audience import parse
+from statuspage.domain.clocks import PROFILES
+from statuspage.domain.component import ComponentState
+from statuspage.domain.errors import NotFound
+from statuspage.domain.incident import CauseCategory, IncidentState
+from statuspage.domain.message import check_text
+from statuspage.domain.roles import Permission
+from statuspage.models import Incident, IncidentTemplate, MessageTemplate
+from statuspage.services import audit, components, grace_policies, reference, texts
+from statuspage.services.actor import Actor
+from statuspage.services.incidents import Declaration
+from statuspage.services.texts import Texts
+
+SOURCE = "ru"
+_NEXT_UPDATE = timedelta(minutes=60)
+"""Where a profile sets no cadence: the news is an hour old at most."""
+
+
+@dataclass(frozen=True)
+class TemplateTerms:
+    """`updates`: state → first words. An emergency component in `not_affected` is offered to a person, never ticked."""
+
+    key: str
+    title: Texts
+    updates: Mapping[IncidentState, Texts]
+    components: Mapping[str, ComponentState]
+    cause: CauseCategory = CauseCategory.UNKNOWN
+    segments: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    not_affected: tuple[str, ...] = ()
+    grace_key: str | None = None
+
+
+@dataclass(frozen=True)
+class MessageTerms:
+    """A message template: `purpose` is outage, merchants, end or merchants_end; `mail` is Markdown without HTML."""
+
+    key: str
+    purpose: str
+    sms: Texts
+    subject: Texts
+    mail: Texts
+    audience: str = "all"
+
+
+def list_templates(session: Session) -> list[IncidentTemplate]:
+    return list(session.scalars(select(IncidentTemplate).order_by(IncidentTemplate.position, IncidentTemplate.id)))
+
+
+def titles(session: Session) -> dict[int, texts.Wording]:
+    """template row id → title."""
+    found = texts.read(session, "incident_template", [one.id for one in list_templates(session)])
+    return {entity_id: wording for (entity_id, name), wording in found.items() if name == "title"}
+
+
+def get_template(session: Session, key: str) -> IncidentTemplate:
+    """Raises NotFound naming the templates there are."""
+    template = session.scalar(select(IncidentTemplate).where(IncidentTemplate.key == key))
+    if template is None:
+        known = ", ".join(one.key for one in list_templates(session)) or "none"
+        raise NotFound("template.not_found", f"template: {key!r} is unknown. There are: {known}.", "template")
+    return template
+
+
+def declaration(session: Session, key: str, *, profile: str, now: datetime) -> Declaration:
+    """A declaration filled from the template. An emergency component is left out: a person ticks it, or nobody does."""
+    template = get_template(session, key)
+    words = texts.read(session, "incident_template", [template.id])
+    first = words[template.id, f"update.{IncidentState.INVESTIGATING}"]
+    emergency = components.emergency_keys(session)
+    return Declaration(
+        title=words[template.id, "title"].bodies,
+        body=first.bodies,
+        source_locale=first.source,
+        components={component: ComponentState(state) for component, state in template.components.items()},
+        cause=template.cause,
+        segments=tuple(template.segments),
+        regions=tuple(template.regions),
+        not_affected=tuple(one for one in template.not_affected if one not in emergency),
+        next_update_at=now + _cadence(profile),
+        profile=profile,
+        template=key,
+        grace_key=template.grace_key,
+    )
+
+
+def words_for(session: Session, incident: Incident, state: IncidentState) -> texts.Wording | None:
+    """The incident's template's own words for `state`, or None where it has none."""
+    if incident.template_id is None:
+        return None
+    found = texts.read(session, "incident_template", [incident.template_id])
+    return found.get((incident.template_id, f"update.{state}"))
+
+
+def put_template(
+    session: Session, actor: Actor, terms: TemplateTerms, position: int, *, now: datetime
+) -> IncidentTemplate:
+    """Make the incident template or change it; the key says which."""
+    actor.require(Permission.SETTINGS_EDIT)
+    components.by_key(session, [*terms.components, *terms.not_affected])
+    reference.check_keys(session, terms.segments, terms.regions)
+    if terms.grace_key is not None:
+        grace_policies.default_policy(session, terms.grace_key)
+    template = session.scalar(select(IncidentTemplate).where(IncidentTemplate.key == terms.key))
+    if template is None:
+        template = IncidentTemplate(key=terms.key)
+        session.add(template)
+    template.cause, template.grace_key, template.position = terms.cause, terms.grace_key, position
+    template.components = {key: state.value for key, state in terms.components.items()}
+    template.segments, template.regions = list(terms.segments), list(terms.regions)
+    template.not_affected = list(terms.not_affected)
+    session.flush()
+    texts.write(session, "incident_template", template.id, "title", terms.title, SOURCE, now)
+    for state, bodies in terms.updates.items():
+        texts.write(session, "incident_template", template.id, f"update.{state}", bodies, SOURCE, now)
+    audit.record(session, actor, "incident_template.put", "incident_template", template.public_id, now)
+    return template
+
+
+def put_message(session: Session, actor: Actor, terms: MessageTerms, *, now: datetime) -> MessageTemplate:
+    """Make the message template or change it. Unknown placeholders are refused by name."""
+    actor.require(Permission.CAMPAIGN_EDIT)
+    fields = {"sms": terms.sms, "subject": terms.subject, "mail": terms.mail}
+    for name, bodies in fields.items():
+        for locale, body in bodies.items():
+            check_text(body, f"{name}.{locale}")
+    parse(terms.audience)
+    template = session.scalar(select(MessageTemplate).where(MessageTemplate.key == terms.key))
+    if template is None:
+        template = MessageTemplate(key=terms.key)
+        session.add(template)
+    template.purpose, template.audience, template.updated_at = terms.purpose, terms.audience, now
+    session.flush()
+    for name, bodies in fields.items():
+        texts.write(session, "message_template", template.id, name, bodies, SOURCE, now)
+    audit.record(session, actor, "message_template.put", "message_template", template.public_id, now)
+    return template
+
+
+def _cadence(profile: str) -> timedelta:
+    steps = PROFILES[profile].cadence if profile in PROFILES else ()
+    return steps[0].every if steps else _NEXT_UPDATE

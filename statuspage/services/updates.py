@@ -1,0 +1,198 @@
+"""Updates of an incident: write one at its place in time, read the state from all of them, mend and translate words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from statuspage.domain.component import ComponentState
+from statuspage.domain.errors import NotFound, RuleError
+from statuspage.domain.incident import (
+    ENDED,
+    RESTORED,
+    IncidentState,
+    Publication,
+    UpdatePoint,
+    check_insert,
+    check_update_time,
+    current_state,
+    state_since,
+)
+from statuspage.domain.roles import Permission
+from statuspage.models import Incident, IncidentUpdate
+from statuspage.services import audit, page, texts, wording, words
+from statuspage.services.actor import Actor
+from statuspage.services.texts import Texts
+
+
+class Keep(Enum):
+    """Leave the value as it is; None says "unknown", which is something else."""
+
+    KEEP = "keep"
+
+
+KEEP = Keep.KEEP
+_NOT_WRITTEN_YET = sys.maxsize
+
+
+@dataclass(frozen=True)
+class NewUpdate:
+    """What one update says. `at` None is now; an earlier time must lie after the start. `components`: key → state."""
+
+    state: IncidentState
+    body: Texts
+    source_locale: str
+    at: datetime | None = None
+    components: Mapping[str, ComponentState] = field(default_factory=dict)
+    next_update_at: datetime | Keep | None = KEEP
+    expected_end_at: datetime | Keep | None = KEEP
+
+
+def list_updates(session: Session, incident: Incident) -> list[IncidentUpdate]:
+    """Newest first, as readers see them."""
+    query = select(IncidentUpdate).where(IncidentUpdate.incident_id == incident.id)
+    return list(session.scalars(query.order_by(IncidentUpdate.at.desc(), IncidentUpdate.id.desc())))
+
+
+def get_update(session: Session, incident: Incident, public_id: str) -> IncidentUpdate:
+    """Raises NotFound."""
+    query = select(IncidentUpdate).where(IncidentUpdate.public_id == public_id)
+    update = session.scalar(query.where(IncidentUpdate.incident_id == incident.id))
+    if update is None:
+        raise NotFound("update.not_found", f"update: the incident has none with the id {public_id}.", "update")
+    return update
+
+
+def points(session: Session, incident: Incident) -> list[UpdatePoint]:
+    query = select(IncidentUpdate.at, IncidentUpdate.id, IncidentUpdate.state)
+    return [UpdatePoint(*row) for row in session.execute(query.where(IncidentUpdate.incident_id == incident.id))]
+
+
+def state_after(session: Session, incident: Incident, new: NewUpdate, now: datetime) -> IncidentState:
+    """What the incident's state would be with `new` among its updates."""
+    existing = points(session, incident)
+    return current_state([*existing, _point(existing, new, now)])
+
+
+def write(session: Session, actor: Actor, incident: Incident, new: NewUpdate, now: datetime) -> IncidentUpdate:
+    """Store the update and read the incident's state anew. What follows from a change of state is `lifecycle`'s."""
+    existing = points(session, incident)
+    point = _point(existing, new, now)
+    if new.at is not None:
+        check_update_time(new.at, incident.started_at, now)
+    check_insert(existing, point)
+    body = wording.checked(new.body, new.source_locale, "body", wording.BODY_LENGTH)
+    if incident.publication is Publication.PUBLISHED:
+        words.check_public(session, actor, incident, [body], now)
+    newest = all((one.at, one.id) < (point.at, point.id) for one in existing)
+    if newest:
+        _take_over(incident, new, now)
+    elif new.components:
+        raise RuleError(
+            "update.components_in_the_past",
+            "components: only the newest update changes them. Leave them out of one that is dated back.",
+            "components",
+        )
+    update = IncidentUpdate(
+        incident_id=incident.id,
+        state=new.state,
+        at=point.at,
+        author_id=actor.id,
+        expected_end_at=_said(new.expected_end_at, incident.expected_end_at),
+        next_update_at=_said(new.next_update_at, incident.next_update_at),
+        created_at=now,
+    )
+    session.add(update)
+    session.flush()
+    texts.write(session, "incident_update", update.id, "body", body, new.source_locale, now)
+    refresh_state(session, incident, now)
+    return update
+
+
+def refresh_state(session: Session, incident: Incident, now: datetime) -> None:
+    """Derive state, end of the outage and end of the incident from the updates."""
+    all_points = points(session, incident)
+    incident.state = current_state(all_points)
+    incident.restored_at = state_since(all_points, RESTORED)
+    incident.resolved_at = state_since(all_points, ENDED)
+    if incident.state in ENDED:
+        incident.next_update_at = None
+    incident.updated_at = now
+    session.flush()
+
+
+def edit_update(
+    session: Session,
+    actor: Actor,
+    incident: Incident,
+    update: IncidentUpdate,
+    body: Texts,
+    source: str,
+    *,
+    now: datetime,
+) -> None:
+    """Mend or translate an update's words. A changed source makes translations not given with it outdated."""
+    _edit(session, actor, incident, _Place("incident_update", update.id, "body"), body, source, now)
+    detail: audit.Detail = {"update": update.public_id, "locales": sorted(body)}
+    audit.record(session, actor, "update.edited", "incident", incident.public_id, now, detail)
+
+
+def edit_title(session: Session, actor: Actor, incident: Incident, title: Texts, source: str, *, now: datetime) -> None:
+    """Mend or translate the title."""
+    _edit(session, actor, incident, _Place("incident", incident.id, "title"), title, source, now)
+    detail: audit.Detail = {"locales": sorted(title)}
+    audit.record(session, actor, "incident.title_edited", "incident", incident.public_id, now, detail)
+
+
+@dataclass(frozen=True)
+class _Place:
+    entity: str
+    entity_id: int
+    field: str
+
+
+def _edit(
+    session: Session, actor: Actor, incident: Incident, place: _Place, body: Texts, source: str, now: datetime
+) -> None:
+    actor.require(Permission.INCIDENT_EDIT)
+    limit = wording.TITLE_LENGTH if place.field == "title" else wording.BODY_LENGTH
+    present = texts.read(session, place.entity, [place.entity_id])[place.entity_id, place.field]
+    original = {source: present.bodies[source]} if source in present.bodies else {}
+    checked = wording.checked(original | body, source, place.field, limit)
+    if incident.publication is Publication.PUBLISHED:
+        actor.require(Permission.INCIDENT_PUBLISH)
+        words.check_public(session, actor, incident, [checked], now)
+        page.bump(session)
+    texts.write(session, place.entity, place.entity_id, place.field, checked, source, now)
+    incident.updated_at = now
+    session.flush()
+
+
+def _take_over(incident: Incident, new: NewUpdate, now: datetime) -> None:
+    for name, value in (("next_update_at", new.next_update_at), ("expected_end_at", new.expected_end_at)):
+        if isinstance(value, datetime):
+            check_ahead(value, name, now)
+        if value is not KEEP:
+            setattr(incident, name, value)
+
+
+def check_ahead(value: datetime, name: str, now: datetime) -> None:
+    """Refuse a moment that has passed where one to come is meant."""
+    if value <= now:
+        raise RuleError("incident.time_passed", f"{name}: {value.isoformat()} has passed. Give a later moment.", name)
+
+
+def _said(value: datetime | Keep | None, current: datetime | None) -> datetime | None:
+    return current if isinstance(value, Keep) else value
+
+
+def _point(existing: list[UpdatePoint], new: NewUpdate, now: datetime) -> UpdatePoint:
+    # An update without a time of its own is the newest one even when the clock was set back.
+    at = new.at if new.at is not None else max([now, *(one.at for one in existing)])
+    return UpdatePoint(at, _NOT_WRITTEN_YET, new.state)

@@ -1,0 +1,79 @@
+"""Words about a security incident: beyond the shipped holding statement they wait for a person with words:approve."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from statuspage import i18n
+from statuspage.domain.incident import CauseCategory
+from statuspage.domain.publication import check_words
+from statuspage.domain.roles import Permission
+from statuspage.models import AuditEntry, Incident, IncidentUpdate
+from statuspage.services import audit, texts
+from statuspage.services.actor import Actor
+from statuspage.services.texts import Texts
+
+APPROVED = "incident.words_approved"
+
+
+def holding(part: str) -> Texts:
+    """The statement that may always go out, in every language we ship. `part` is title or body."""
+    return {locale: i18n.gettext(locale, f"holding.{part}") for locale in i18n.KNOWN_LOCALES}
+
+
+def approve_words(
+    session: Session, actor: Actor, incident: Incident, bodies: Iterable[Texts] | None = None, *, now: datetime
+) -> int:
+    """Approve `bodies`, or else all that the incident says so far, and return how many texts that was.
+
+    The approval is bound to the very words: one that is edited afterwards waits again.
+    """
+    actor.require(Permission.WORDS_APPROVE)
+    said = _said(session, incident) if bodies is None else [body for one in bodies for body in one.values()]
+    hashes = sorted({_hash(body) for body in said})
+    audit.record(session, actor, APPROVED, "incident", incident.public_id, now, {"words": hashes})
+    return len(hashes)
+
+
+def approved(session: Session, incident: Incident) -> bool:
+    """Whether anybody has approved words of this incident: the playbook's evidence."""
+    return bool(_approved_hashes(session, incident))
+
+
+def check_public(session: Session, actor: Actor, incident: Incident, bodies: Iterable[Texts], now: datetime) -> None:
+    """Refuse words that the public must not see yet. What an approver writes himself is approved by that."""
+    if incident.cause is not CauseCategory.SECURITY:
+        return
+    statement = {*holding("title").values(), *holding("body").values()}
+    new = [body for one in bodies for body in one.values() if body not in statement]
+    if new and Permission.WORDS_APPROVE in actor.permissions and actor.kind == "user":
+        approve_words(session, actor, incident, [{str(place): body for place, body in enumerate(new)}], now=now)
+        return
+    known = _approved_hashes(session, incident)
+    check_words(incident.cause, holding_statement=not new, approved=all(_hash(body) in known for body in new))
+
+
+def all_said(session: Session, incident: Incident) -> list[Texts]:
+    """Title and updates, as `check_public` takes them."""
+    return [{str(place): body for place, body in enumerate(_said(session, incident))}]
+
+
+def _said(session: Session, incident: Incident) -> list[str]:
+    updates = session.scalars(select(IncidentUpdate.id).where(IncidentUpdate.incident_id == incident.id))
+    wordings = [*texts.read(session, "incident", [incident.id]).values()]
+    wordings += texts.read(session, "incident_update", updates).values()
+    return [body for wording in wordings for body in wording.bodies.values()]
+
+
+def _approved_hashes(session: Session, incident: Incident) -> set[str]:
+    query = select(AuditEntry.detail).where(AuditEntry.entity == "incident", AuditEntry.entity_id == incident.public_id)
+    return {one for detail in session.scalars(query.where(AuditEntry.action == APPROVED)) for one in detail["words"]}
+
+
+def _hash(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()
