@@ -33,7 +33,7 @@ class OnePost(AsyncTwilioHttpClient):  # type: ignore[misc]
         )
         # The connector's own default of 100 would let a full window wait for a connection until it times out.
         self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=window), timeout=limits)
-        self._auth: tuple[tuple[str, str], aiohttp.BasicAuth] | None = None
+        self._auth: tuple[tuple[str, str], str] | None = None
 
     async def request(
         self,
@@ -49,9 +49,10 @@ class OnePost(AsyncTwilioHttpClient):  # type: ignore[misc]
 
         What the SDK passes besides, its timeout and whether to follow a redirect, is settled here.
         """
+        signed = {**(headers or {}), "Authorization": self._basic(auth)} if auth else headers
         try:
             async with self.session.request(
-                method, url, params=params, data=data, headers=headers, auth=self._basic(auth), allow_redirects=False
+                method, url, params=params, data=data, headers=signed, allow_redirects=False
             ) as answer:
                 text = await answer.text()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -62,11 +63,9 @@ class OnePost(AsyncTwilioHttpClient):  # type: ignore[misc]
             raise refusal(answer.status, None, _seconds(answer.headers.get("Retry-After")))
         return Response(answer.status, text, answer.headers)
 
-    def _basic(self, auth: tuple[str, str] | None) -> aiohttp.BasicAuth | None:
-        if auth is None:
-            return None
+    def _basic(self, auth: tuple[str, str]) -> str:
         if self._auth is None or self._auth[0] != auth:
-            self._auth = (auth, aiohttp.BasicAuth(*auth))
+            self._auth = (auth, aiohttp.encode_basic_auth(*auth))
         return self._auth[1]
 
 

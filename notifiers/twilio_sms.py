@@ -77,6 +77,11 @@ class TwilioSms:
         self._allowed = float(window)
         self._slowed_at = float("-inf")
 
+    @property
+    def in_flight(self) -> int:
+        """How many are posted at a time now: the window, less while Twilio answers 429."""
+        return int(self._allowed)
+
     async def open(self) -> None:
         from notifiers.twilio_http import TwilioApi
 
@@ -93,7 +98,7 @@ class TwilioSms:
         async def post(message: Message) -> Accepted | NotifierError:
             return await self._post(api, message)
 
-        workers = min(int(self._allowed), len(messages))
+        workers = min(self.in_flight, len(messages))
         await Window(messages, settle).run(lambda window: deliver_each(window, post), workers)
 
     async def reconcile(self, queries: Sequence[Query]) -> list[Receipt]:

@@ -2,7 +2,7 @@
 
     python -m notifiers.standins.smtp --port 0 --ledger smtp.jsonl --faults defer=0.02,drop_after=0.01 --seed 7
 
-Prints "listening on smtp://127.0.0.1:PORT" once it is ready. With --bounce-url it posts bounces, as a relay's pipe does.
+Prints "listening on smtp://127.0.0.1:PORT" once it is ready. With --bounce-url it posts bounces, as a relay does.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def bounce(sender: str, recipient: str, message_id: str, status: str, text: str)
     lines["Content-Type"] = f'multipart/report; report-type=delivery-status; boundary="{mark}"'
     head = lines.as_bytes().rstrip(b"\r\n")
     parts = (
-        ("text/plain; charset=us-ascii", f"This is the mail system at relay.{domain}.\r\n\r\n<{recipient}>: {text}\r\n"),
+        ("text/plain; charset=us-ascii", f"This is the mail system.\r\n\r\n<{recipient}>: {text}\r\n"),
         ("message/delivery-status", report),
         ("text/rfc822-headers", f"Message-ID: <{message_id}>\r\nTo: {recipient}\r\n"),
     )

@@ -51,7 +51,7 @@ async def serve(options: argparse.Namespace) -> None:
     chance = Chance(options.seed, options.faults)
     pace = Pace(options.step_seconds, options.slow_seconds)
     messages = TwilioMessages(options.account_sid, options.auth_token, ledger, chance, webhooks, pace)
-    runner = web.AppRunner(application(messages, webhooks), access_log=None)
+    runner = web.AppRunner(application(messages, webhooks), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     site = web.TCPSite(runner, options.host, options.port)
     await site.start()
