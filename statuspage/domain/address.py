@@ -111,7 +111,7 @@ def normalise_email(text: str) -> str:
     from email_validator import EmailNotValidError, validate_email
 
     try:
-        address = validate_email(plain, check_deliverability=False).ascii_email
+        address = validate_email(plain, check_deliverability=False, strict=True).ascii_email
     except EmailNotValidError:
         raise AddressError("address.not_an_email", "email: not an address. Check its spelling.", "email") from None
     if address is None:

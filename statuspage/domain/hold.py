@@ -68,17 +68,15 @@ def restore_already_suspended(suspended_at: datetime | None, starts_at: datetime
 
 def answer_when_unreachable(
     last: HoldAnswer | None, asked_at: datetime, now: datetime, ttl: timedelta, patience: timedelta
-) -> HoldAnswer:
-    """What a dunning system assumes while it cannot reach us: it fails open, and after `patience` a person decides.
+) -> HoldAnswer | None:
+    """What a dunning system assumes while it cannot reach us: it fails open. None: a person has to decide now.
 
     A last known hold is honoured to its `until`. A last known "proceed" is good for `ttl`; then, as when we were never
     reached, hold for `patience` with an alarm. `asked_at` is when the last answer was got, or the first attempt made.
     """
-    if last is not None and last.decision is Decision.HOLD and last.until is not None and now < last.until:
-        return last
+    if last is not None and last.decision is Decision.HOLD:
+        return last if last.until is not None and now < last.until else None
     if last is not None and now < asked_at + ttl:
         return PROCEED
     end = asked_at + (ttl if last is not None else timedelta()) + patience
-    if now < end:
-        return HoldAnswer(Decision.HOLD, end, alarm=True)
-    return HoldAnswer(Decision.PROCEED, alarm=True)
+    return HoldAnswer(Decision.HOLD, end, alarm=True) if now < end else None

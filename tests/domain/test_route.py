@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from statuspage.domain.route import (
+    CATALOGUE,
+    STALE_AFTER,
+    USABLE,
+    Behaviour,
+    RouteCheck,
+    RouteKind,
+    RouteReach,
+    RouteSource,
+    RouteState,
+    derive,
+    show_order,
+    uncovered,
+)
+
+NOW = datetime(2025, 11, 22, 8, 0, tzinfo=UTC)
+BROKE = NOW - timedelta(minutes=20)
+BROKEN = {"billing_core": BROKE}
+S = RouteState
+
+
+def check(state: RouteState, minutes_ago: int, source: RouteSource = RouteSource.MANUAL) -> RouteCheck:
+    return RouteCheck(state, source, NOW - timedelta(minutes=minutes_ago))
+
+
+@pytest.mark.parametrize(
+    ("seen", "behaviour", "broken", "expected"),
+    [
+        (check(S.WORKS, 5), Behaviour.FAILS, {}, S.WORKS),
+        (check(S.WORKS, 31), Behaviour.FAILS, {}, S.UNKNOWN),
+        (None, Behaviour.INDEPENDENT, {}, S.UNKNOWN),
+        (check(S.WORKS, 25), Behaviour.QUEUES, BROKEN, S.WORKS_DELAYED),
+        (check(S.WORKS, 25), Behaviour.FAILS, BROKEN, S.DOWN),
+        (None, Behaviour.FAILS, BROKEN, S.DOWN),
+        (None, Behaviour.QUEUES, BROKEN, S.UNKNOWN),
+        (check(S.WORKS, 5), Behaviour.QUEUES, BROKEN, S.WORKS),
+        (check(S.WORKS, 5), Behaviour.FAILS, BROKEN, S.WORKS),
+        (check(S.WORKS, 5, RouteSource.PROBE), Behaviour.QUEUES, BROKEN, S.WORKS_DELAYED),
+        (check(S.WORKS, 5, RouteSource.PARTNER), Behaviour.FAILS, BROKEN, S.DOWN),
+        (check(S.DOWN, 5, RouteSource.PROBE), Behaviour.QUEUES, BROKEN, S.DOWN),
+        (check(S.WORKS, 25), Behaviour.INDEPENDENT, BROKEN, S.WORKS),
+        (check(S.UNKNOWN, 5, RouteSource.PROBE), Behaviour.QUEUES, BROKEN, S.UNKNOWN),
+        (check(S.WORKS, 5), Behaviour.FAILS, {"bank": BROKE}, S.WORKS),
+    ],
+)
+def test_the_state_of_a_route(
+    seen: RouteCheck | None, behaviour: Behaviour, broken: dict[str, datetime], expected: RouteState
+) -> None:
+    """A person's check after the break stands, a probe's only makes it worse; unchecked, only "down" is said."""
+    assert derive(seen, ("billing_core",), behaviour, broken, NOW) is expected
+
+
+checks = st.none() | st.builds(
+    lambda state, source, minutes: RouteCheck(state, source, NOW - timedelta(minutes=minutes)),
+    st.sampled_from(RouteState),
+    st.sampled_from(RouteSource),
+    st.integers(0, 90),
+)
+
+
+@given(checks, st.sampled_from(Behaviour), st.booleans())
+def test_nothing_is_said_to_work_on_a_stale_check(seen: RouteCheck | None, behaviour: Behaviour, broken: bool) -> None:
+    """Without a check within half an hour no route is shown as usable, whatever it should do by its table."""
+    state = derive(seen, ("billing_core",), behaviour, BROKEN if broken else {}, NOW)
+    if seen is None or NOW - seen.checked_at > STALE_AFTER:
+        assert state in (S.UNKNOWN, S.DOWN)
+
+
+def test_what_works_is_shown_first() -> None:
+    """The order of showing is works, delayed, degraded, down, unknown."""
+    order = sorted(RouteState, key=show_order)
+    assert order == [S.WORKS, S.WORKS_DELAYED, S.DEGRADED, S.DOWN, S.UNKNOWN]
+
+
+def test_segments_and_regions_without_a_way_to_pay_are_listed() -> None:
+    """Each affected pair without a usable payment route is named; service routes and dead ones do not count."""
+    routes = [
+        RouteReach(RouteKind.PAYMENT, S.WORKS, frozenset({"prepaid"}), frozenset({"msk"})),
+        RouteReach(RouteKind.PAYMENT, S.WORKS_DELAYED, frozenset({"postpaid"})),
+        RouteReach(RouteKind.PAYMENT, S.DOWN),
+        RouteReach(RouteKind.SERVICE, S.WORKS),
+    ]
+    assert uncovered(routes, RouteKind.PAYMENT, {"prepaid", "postpaid"}, {"msk", "kam"}) == (("prepaid", "kam"),)
+    assert uncovered(routes, RouteKind.SERVICE, {"prepaid"}, {""}) == ()
+
+
+def test_the_catalogue_has_a_way_that_never_needs_billing() -> None:
+    """Each kind has a route independent of billing, or a dead billing would leave people with nothing."""
+    keys = [route.key for route in CATALOGUE]
+    assert len(keys) == len(set(keys)) == 16
+    for kind in RouteKind:
+        free = [route for route in CATALOGUE if route.kind is kind and route.behaviour is Behaviour.INDEPENDENT]
+        assert any(not {"billing_core"} & set(route.depends_on) for route in free)
+    assert frozenset({S.WORKS, S.WORKS_DELAYED}) == USABLE
