@@ -43,7 +43,7 @@ proof: $(TEST) chromium ## the story in a real browser (installs Debian's Chromi
 	$(BIN)/python -m pytest tests/e2e
 
 bench: $(TEST) ## every benchmark, each printing a ratio against its limit
-	@set -e; for file in bench/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+	@set -e; for file in bench/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 lock: $(TEST) ## write requirements/*.txt anew from pyproject.toml; delete them first to move to the newest versions
 	$(PIP) install uv

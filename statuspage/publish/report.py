@@ -1,0 +1,143 @@
+"""The report as HTML, JSON and CSV: the same figures three times."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from statuspage import i18n
+from statuspage.domain.playbook import Row
+from statuspage.models import Incident
+from statuspage.publish.html import environment
+from statuspage.services import incidents, playbook
+from statuspage.services.actor import Actor
+from statuspage.services.operator_facts import OperatorFacts
+from statuspage.services.report import Facts, gather
+from statuspage.services.texts import Wording
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a report says. `measures`: the playbook's wording by row key; `recurrence` counts this incident too."""
+
+    incident: Incident
+    title: Wording
+    facts: Facts
+    rows: tuple[Row, ...]
+    measures: dict[str, Wording]
+    recurrence: int
+    as_of: datetime
+
+
+def build(session: Session, actor: Actor, incident: Incident, operator: OperatorFacts, now: datetime) -> Report:
+    """Read all that the report of `incident` says at `now`."""
+    return Report(
+        incident=incident,
+        title=incidents.titles(session, [incident])[incident.id],
+        facts=gather(session, actor, incident, operator, now),
+        rows=playbook.rows(session, incident, operator, now),
+        measures=playbook.measure_texts(session, incident),
+        recurrence=playbook.recurrence(session, incident).count,
+        as_of=now,
+    )
+
+
+def html(report: Report, moments: i18n.Moments) -> bytes:
+    """One self-contained page in the locale of `moments`, fit for a printer."""
+    locale = moments.locale
+
+    def t(key: str, **values: object) -> str:
+        return i18n.gettext(locale, f"report.{key}", **values)
+
+    def measure(key: str) -> str:
+        return report.measures[key].pick(locale)[0]
+
+    def duration(length: timedelta | None) -> str:
+        return t("not_yet") if length is None else moments.duration(length)
+
+    def moment(at: datetime | None) -> str:
+        return t("not_yet") if at is None else moments.moment(at)
+
+    def why(row: Row) -> str:
+        if row.by is not None:
+            return t("row.said", who=row.by, note=row.reason)
+        if row.reason:
+            return i18n.gettext(locale, row.reason)
+        return t("row.proved") if row.proved else ""
+
+    def clock_name(key: str) -> str:
+        kind, _, name = key.partition(":")
+        return t(f"clock.{kind}", name=name) if name else t(f"clock.{kind}")
+
+    template = environment().get_template("report/report.html")
+    tools = {"t": t, "measure": measure, "duration": duration, "moment": moment, "why": why, "clock_name": clock_name}
+    tag = i18n.LANGUAGE_TAGS[locale]
+    title = report.title.pick(locale)[0]
+    return template.render(report=report, title=title, moments=moments, lang=tag, **tools).encode()
+
+
+def to_json(report: Report) -> bytes:
+    """The figures for other programs; times in ISO 8601, durations in seconds."""
+    return json.dumps(_document(report), ensure_ascii=False, indent=2, default=_plain).encode()
+
+
+def to_csv(report: Report) -> bytes:
+    """One figure a line: path, value. A value that a spreadsheet would run as a formula is made text."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(("figure", "value"))
+    for path, value in _flat("", json.loads(to_json(report))):
+        text = "" if value is None else str(value)
+        writer.writerow((path, "'" + text if isinstance(value, str) and text.startswith(FORMULA_STARTS) else text))
+    return out.getvalue().encode()
+
+
+def _document(report: Report) -> dict[str, Any]:
+    incident = report.incident
+    names = ("cause", "state", "started_at", "declared_at", "published_at", "restored_at", "resolved_at", "drill")
+    crediting = ("crediting_verified_at", "payments_queued", "payments_credited", "payments_duplicated")
+    return {
+        "incident": incident.public_id,
+        "title": report.title.bodies,
+        **{name: getattr(incident, name) for name in (*names, *crediting)},
+        "profile": incident.profile,
+        "segments": incident.segments,
+        "regions": incident.regions,
+        "billing_incidents_in_90_days": report.recurrence,
+        "facts": asdict(report.facts),
+        "playbook": [asdict(row) for row in report.rows],
+        "as_of": report.as_of,
+    }
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    raise TypeError(f"a report does not know how to say {type(value).__name__}")
+
+
+def _flat(path: str, value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _flat(f"{path}.{name}" if path else str(name), inner)
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _flat(f"{path}.{place}", inner)
+    else:
+        yield path, value
