@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -140,7 +140,7 @@ class ClockFacts:
     restored_at: datetime | None = None
     end_notice_at: datetime | None = None
     resolved_at: datetime | None = None
-    reports_done: Mapping[str, datetime] = _NONE_DONE
+    reports_done: Mapping[str, datetime] = field(default_factory=lambda: _NONE_DONE)
 
 
 @dataclass(frozen=True, slots=True)
