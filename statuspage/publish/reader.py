@@ -119,6 +119,15 @@ class Reader:
     def _lower_names(self, components: tuple[ComponentView, ...]) -> str:
         return self._separator.join(_lowered(self.say(component.name)) for component in components)
 
+    def expected(self, incident: IncidentView) -> Markup | None:
+        """When the repair is expected; an estimate that has passed is no longer one."""
+        end = incident.expected_end_at
+        if incident.repaired:
+            return None
+        if end is None or end <= self.view.as_of:
+            return self.t("headline.expected_unknown")
+        return self.t("headline.expected", time=self.time(end, self.moments.by(end, beside=self._since(incident))))
+
     def next_update(self, incident: IncidentView) -> Markup | None:
         """When the next news is due; once that has passed, that it is late."""
         due = incident.next_update_at

@@ -149,7 +149,7 @@ def boundary(view: PageView, now: datetime) -> datetime:
     moments = [now + REFRESH, midnight.astimezone(now.tzinfo), *view.turns_at]
     for incident in view.incidents:
         if incident.is_open:
-            moments += [at for at in (incident.next_update_at, incident.credited_by) if at]
+            moments += [at for at in (incident.next_update_at, incident.expected_end_at, incident.credited_by) if at]
         else:
             moments.append(leaves_page_at(incident))
     moments += [promise.until for promise in view.promises if promise.stands]

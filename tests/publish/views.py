@@ -157,9 +157,9 @@ UPDATES = (
         BEGAN + timedelta(hours=3, minutes=10),
         BEGAN + timedelta(hours=3, minutes=10),
         words(
-            "Причина найдена: отказала база данных биллинга. Переключаемся на резервную. Деньги, внесённые через банк, **не пропали**.",
+            "Причина найдена: отказала база данных. Включаем резервную. Деньги, внесённые через банк, **не пропали**.",
             "原因已查明：计费数据库故障，正在切换到备用库。通过银行缴纳的款项**不会丢失**。",
-            "Cause found: the billing database failed. We are switching to the reserve. Money paid through a bank is **safe**.",
+            "Cause found: a database failed, the reserve takes over. Money paid through a bank is **safe**.",
         ),
     ),
     UpdateView(
