@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from email.message import EmailMessage
-from email.policy import SMTP
 
 import aiohttp
 
@@ -18,21 +16,18 @@ def bounce(sender: str, recipient: str, message_id: str, status: str, text: str)
         f"Status: {status}\r\nDiagnostic-Code: smtp; 550 {status} {text}\r\n"
     )
     mark = "=_bounce"
-    lines = EmailMessage(policy=SMTP)
-    lines["From"] = f"MAILER-DAEMON@relay.{domain}"
-    lines["To"] = sender
-    lines["Subject"] = "Undelivered Mail Returned to Sender"
-    lines["Auto-Submitted"] = "auto-replied"
-    lines["MIME-Version"] = "1.0"
-    lines["Content-Type"] = f'multipart/report; report-type=delivery-status; boundary="{mark}"'
-    head = lines.as_bytes().rstrip(b"\r\n")
+    head = (
+        f"From: MAILER-DAEMON@relay.{domain}\r\nTo: {sender}\r\nSubject: Undelivered Mail Returned to Sender\r\n"
+        "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
+        f'Content-Type: multipart/report; report-type=delivery-status; boundary="{mark}"\r\n\r\n'
+    )
     parts = (
         ("text/plain; charset=us-ascii", f"This is the mail system.\r\n\r\n<{recipient}>: {text}\r\n"),
         ("message/delivery-status", report),
         ("text/rfc822-headers", f"Message-ID: <{message_id}>\r\nTo: {recipient}\r\n"),
     )
     body = "".join(f"--{mark}\r\nContent-Type: {kind}\r\n\r\n{content}\r\n" for kind, content in parts)
-    return head + b"\r\n\r\n" + body.encode() + f"--{mark}--\r\n".encode()
+    return f"{head}{body}--{mark}--\r\n".encode()
 
 
 class BouncePost:
