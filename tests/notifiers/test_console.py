@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from notifiers.base import Accepted, Channel, Failure, Query, text_hash
+from notifiers.console import ConsoleOutbox
+from tests.notifiers.letters import NOW, errors, mail, send, sms
+
+
+def test_a_person_can_read_what_would_have_been_sent(tmp_path: Path) -> None:
+    """The file holds each message whole, for its owner's eyes only."""
+    outbox = ConsoleOutbox(Channel.EMAIL, tmp_path / "var", now=lambda: NOW)
+    send(outbox, [mail(1), mail(2)])
+    path = tmp_path / "var" / "outbox.jsonl"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    first, second = [json.loads(line) for line in path.read_text().splitlines()]
+    assert (first["delivery"], first["to"], first["subject"]) == (1, "person1@example.com", mail(1).subject)
+    assert (first["body"], first["unsubscribe_url"]) == (mail(1).body, mail(1).unsubscribe_url)
+    assert (second["delivery"], second["at"], second["channel"]) == (2, "2026-11-22T11:20:00+00:00", "email")
+
+
+def test_the_log_has_ids_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One line per message, with its delivery and attempt."""
+    caplog.set_level("INFO")
+    send(ConsoleOutbox(Channel.SMS, tmp_path, now=lambda: NOW), [sms(7, attempt=2)])
+    assert [record.getMessage() for record in caplog.records if record.name == "notifiers.console"] == [
+        "outbox delivery=7 attempt=2 channel=sms"
+    ]
+
+
+def test_two_channels_share_the_file(tmp_path: Path) -> None:
+    """SMS and mail go to one outbox, and each finds only its own again."""
+    short, long = (ConsoleOutbox(channel, tmp_path, now=lambda: NOW) for channel in (Channel.SMS, Channel.EMAIL))
+    (outcome,) = send(short, [sms(1, body="я" * 71)]).values()
+    send(long, [mail(2)])
+    assert isinstance(outcome, Accepted)
+    assert outcome.segments == 2
+    assert len((tmp_path / "outbox.jsonl").read_text().splitlines()) == 2
+
+
+def test_what_was_written_before_a_kill_is_found(tmp_path: Path) -> None:
+    """A sender that died between writing and settling learns from the file what it wrote."""
+    outbox = ConsoleOutbox(Channel.SMS, tmp_path, now=lambda: NOW)
+    send(outbox, [sms(1)])
+    with (tmp_path / "outbox.jsonl").open("a") as half:
+        half.write('{"delivery": 3, "att')
+    queries = [Query(number, 1, sms(number).to, text_hash(sms(number).body), NOW) for number in (1, 2, 3)]
+    found = asyncio.run(outbox.reconcile(queries))
+    assert [(receipt.delivery_id, receipt.state) for receipt in found] == [(1, "sent")]
+
+
+def test_a_full_disk_is_a_failure_of_each_message(tmp_path: Path) -> None:
+    """What could not be written is unsent and may be tried again."""
+    outbox = ConsoleOutbox(Channel.SMS, tmp_path, now=lambda: NOW)
+    (tmp_path / "outbox.jsonl").symlink_to("/dev/full")
+    failed = errors(send(outbox, [sms(1), sms(2)]))
+    assert [(error.reason, error.sent) for error in failed] == [(Failure.NO_CONNECTION, "no")] * 2
+    assert not any(error.permanent for error in failed)
