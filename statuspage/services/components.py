@@ -75,10 +75,10 @@ def put_component(session: Session, actor: Actor, terms: ComponentTerms, positio
     component = session.scalar(select(Component).where(Component.key == terms.key))
     if component is None:
         component = Component(key=terms.key, state=ComponentState.OPERATIONAL, created_at=now)
-        session.add(component)
     component.group_id = session.scalars(select(ComponentGroup.id).where(ComponentGroup.key == terms.group)).one()
     component.provides, component.billing, component.emergency = terms.provides, terms.billing, terms.emergency
     component.position, component.updated_at = position, now
+    session.add(component)
     session.flush()
     for field, bodies in (("name", terms.name), ("description", terms.description), ("down", terms.down)):
         if bodies:

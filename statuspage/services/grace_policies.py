@@ -118,7 +118,6 @@ def put_default(session: Session, actor: Actor, key: str, draft: PolicyDraft, *,
     policy = session.scalar(select(GracePolicy).where(GracePolicy.key == key))
     if policy is None:
         policy = GracePolicy(key=key, state=GraceState.DRAFT, created_at=now, author_id=actor.id)
-        session.add(policy)
     if _fill(session, policy, draft, now):
         policy.author_id, policy.approved_by, policy.approved_at = actor.id, None, None
     _write_texts(session, policy, draft, now)
@@ -138,7 +137,6 @@ def draft_for_incident(
         author_id=actor.id,
         starts_at=incident.started_at,
     )
-    session.add(policy)
     _fill(session, policy, draft, now)
     _write_texts(session, policy, draft, now)
     audit.record(session, actor, "grace.drafted", "grace_policy", policy.public_id, now)
@@ -221,6 +219,7 @@ def _fill(session: Session, policy: GracePolicy, draft: PolicyDraft, now: dateti
     for name in changed:
         setattr(policy, name, values[name])
     check_terms(terms(policy, now))
+    session.add(policy)
     session.flush()
     return bool(changed)
 

@@ -255,7 +255,7 @@ def _check_facts(
         if started_at > first:
             raise RuleError(
                 "incident.start_after_update",
-                f"started_at: {started_at.isoformat()} is after the first update, {first.isoformat()}. Give an earlier one.",
+                f"started_at: {started_at.isoformat()} is after the first update ({first.isoformat()}).",
                 "started_at",
             )
     for name in ("expected_end_at", "next_update_at", "credited_by_at"):

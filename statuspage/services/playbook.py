@@ -156,9 +156,9 @@ def put_measure(
     row = session.scalar(select(PlaybookMeasure).where(PlaybookMeasure.key == key))
     if row is None:
         row = PlaybookMeasure(key=key, revision=0)
-        session.add(row)
     row.owner, row.source_row, row.position, row.due_minutes = owner, source_row, position, due_minutes
     row.retired_at, row.revision = None, row.revision + 1
+    session.add(row)
     session.flush()
     texts.write(session, "playbook_measure", row.id, "measure", checked, SOURCE, now)
     audit.record(session, actor, "playbook.measure_put", "playbook_measure", key, now, {"revision": row.revision})

@@ -138,7 +138,6 @@ def put_route(session: Session, actor: Actor, terms: RouteTerms, position: int, 
     route = session.scalar(select(Route).where(Route.key == terms.key))
     if route is None:
         route = Route(key=terms.key, state_since=now, source=RouteSource.MANUAL.value)
-        session.add(route)
     for name in (
         "kind", "behaviour", "fee_percent", "min_amount", "max_amount", "currency", "url", "ussd_code",
         "short_code", "phone", "receipt_needed", "double_pay_risk",
@@ -147,6 +146,7 @@ def put_route(session: Session, actor: Actor, terms: RouteTerms, position: int, 
     for name in ("depends_on", "regions", "segments", "pay_types"):
         setattr(route, name, list(getattr(terms, name)))
     route.position, route.updated_at = position, now
+    session.add(route)
     session.flush()
     for field, bodies in (("name", terms.name), ("how_to", terms.how_to), ("credit", terms.credit)):
         if bodies:

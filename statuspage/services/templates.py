@@ -115,11 +115,11 @@ def put_template(
     template = session.scalar(select(IncidentTemplate).where(IncidentTemplate.key == terms.key))
     if template is None:
         template = IncidentTemplate(key=terms.key)
-        session.add(template)
     template.cause, template.grace_key, template.position = terms.cause, terms.grace_key, position
     template.components = {key: state.value for key, state in terms.components.items()}
     template.segments, template.regions = list(terms.segments), list(terms.regions)
     template.not_affected = list(terms.not_affected)
+    session.add(template)
     session.flush()
     texts.write(session, "incident_template", template.id, "title", terms.title, SOURCE, now)
     for state, bodies in terms.updates.items():
@@ -139,8 +139,8 @@ def put_message(session: Session, actor: Actor, terms: MessageTerms, *, now: dat
     template = session.scalar(select(MessageTemplate).where(MessageTemplate.key == terms.key))
     if template is None:
         template = MessageTemplate(key=terms.key)
-        session.add(template)
     template.purpose, template.audience, template.updated_at = terms.purpose, terms.audience, now
+    session.add(template)
     session.flush()
     for name, bodies in fields.items():
         texts.write(session, "message_template", template.id, name, bodies, SOURCE, now)
