@@ -12,6 +12,9 @@ from sqlalchemy.orm import Session
 
 from statuspage.db import is_sqlite
 
+_AMONG_SQLITE = "{column} IN (SELECT value FROM json_each(:{parameter}))"
+_AMONG_POSTGRESQL = "{column} = ANY(CAST(:{parameter} AS bigint[]))"
+
 
 def moment(session: Session, at: datetime) -> str | datetime:
     """An aware time as the column keeps it: on SQLite the fixed-width UTC text that `UtcDateTime` writes."""
@@ -22,9 +25,8 @@ def moment(session: Session, at: datetime) -> str | datetime:
 
 def among(session: Session, column: str, parameter: str = "ids") -> str:
     """`column` is one of the ids bound to `parameter` by `listed`; one statement whatever their number."""
-    if is_sqlite(session):
-        return column + f" IN (SELECT value FROM json_each(:{parameter}))"
-    return column + f" = ANY(CAST(:{parameter} AS bigint[]))"
+    form = _AMONG_SQLITE if is_sqlite(session) else _AMONG_POSTGRESQL
+    return form.format(column=column, parameter=parameter)
 
 
 def listed(session: Session, ids: Sequence[int]) -> str | list[int]:

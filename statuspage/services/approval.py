@@ -1,0 +1,152 @@
+"""Four eyes: what is frozen for the approver, who may approve it, and the break-glass for when nobody can."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from statuspage.config import Settings
+from statuspage.domain.campaign import (
+    CampaignState,
+    approval_needed,
+    check_approved_content,
+    check_approver,
+    check_break_glass,
+)
+from statuspage.domain.errors import NotAllowed, RuleError
+from statuspage.domain.roles import Permission
+from statuspage.models import AuditEntry, Campaign, User
+from statuspage.services import audit, campaign_course, campaign_texts
+from statuspage.services import preview as previews
+from statuspage.services.actor import Actor
+from statuspage.services.preview import Preview
+
+_WORKED_ON = ("campaign.drafted", "campaign.edited", "campaign.approval_requested")
+
+logger = structlog.get_logger(__name__)
+
+
+def request_approval(
+    session: Session, actor: Actor, campaign: Campaign, *, settings: Settings, now: datetime
+) -> Preview:
+    """Freeze texts, audience and cost ceiling and ask for a second person; where none is needed, approve at once.
+
+    Refused while a text or a value is missing, naming it, and when nobody would be told.
+    """
+    actor.require(Permission.CAMPAIGN_EDIT)
+    found = _freeze(session, campaign, settings, now)
+    campaign_course.move(campaign, CampaignState.AWAITING_APPROVAL, now)
+    needed = approval_needed(found.recipients, settings.approval_threshold, settings.approval_always)
+    audit.record(
+        session,
+        actor,
+        "campaign.approval_requested",
+        "campaign",
+        campaign.public_id,
+        now,
+        {"recipients": found.recipients, "hash": campaign.content_hash, "needed": needed},
+    )
+    if not needed:
+        _approved(campaign, None, now)
+    session.flush()
+    return found
+
+
+def approve(session: Session, actor: Actor, campaign: Campaign, *, seen_hash: str, now: datetime) -> Campaign:
+    """A second person agrees to exactly what he saw (`seen_hash`). Twice by the same person has one effect."""
+    actor.require(Permission.CAMPAIGN_APPROVE)
+    if actor.kind != "user" or actor.id is None:
+        raise NotAllowed(
+            "campaign.approval_by_person", "approver: only a person who has logged in approves.", "approver"
+        )
+    campaign_course.lock(session, campaign)
+    check_approver(authors(session, campaign), actor.id)
+    if campaign.state is CampaignState.APPROVED and campaign.approved_by == actor.id:
+        check_approved_content(campaign.approved_hash, seen_hash)
+        return campaign
+    if campaign.state is not CampaignState.AWAITING_APPROVAL:
+        raise RuleError(
+            "campaign.not_awaiting", f"state: the campaign is {campaign.state}; nobody asks for approval.", "state"
+        )
+    check_approved_content(campaign.content_hash, seen_hash)
+    current = previews.current_hash(session, campaign, campaign_texts.going_out(session, campaign))
+    check_approved_content(campaign.content_hash, current)
+    _approved(campaign, actor.id, now)
+    session.flush()
+    audit.record(session, actor, "campaign.approved", "campaign", campaign.public_id, now, {"hash": seen_hash})
+    return campaign
+
+
+def break_glass(
+    session: Session, actor: Actor, campaign: Campaign, *, reason: str, settings: Settings, now: datetime
+) -> Preview:
+    """One person alone releases a small campaign, saying why; it is capped, audited and raises an alarm."""
+    actor.require(Permission.CAMPAIGN_BREAK_GLASS)
+    found = _freeze(session, campaign, settings, now)
+    check_break_glass(found.recipients, settings.break_glass_cap, reason)
+    _approved(campaign, None, now)
+    campaign.break_glass_reason = reason.strip()
+    session.flush()
+    audit.record(
+        session,
+        actor,
+        "campaign.break_glass",
+        "campaign",
+        campaign.public_id,
+        now,
+        {"recipients": found.recipients, "hash": campaign.content_hash},
+    )
+    logger.error("campaign.break_glass", campaign_id=campaign.public_id, count=found.recipients)
+    return found
+
+
+def authors(session: Session, campaign: Campaign) -> set[int]:
+    """Everybody who drafted the campaign, edited it or asked for its approval, by row id."""
+    worked = (
+        select(User.id)
+        .join(AuditEntry, AuditEntry.actor_id == User.public_id)
+        .where(
+            AuditEntry.entity == "campaign",
+            AuditEntry.entity_id == campaign.public_id,
+            AuditEntry.actor_kind == "user",
+            AuditEntry.action.in_(_WORKED_ON),
+        )
+    )
+    own = set() if campaign.author_id is None else {campaign.author_id}
+    return own | set(session.scalars(worked))
+
+
+def _freeze(session: Session, campaign: Campaign, settings: Settings, now: datetime) -> Preview:
+    campaign_course.lock(session, campaign)
+    if campaign.state is CampaignState.AWAITING_APPROVAL:
+        campaign_course.move(campaign, CampaignState.DRAFT, now)
+    if campaign.state is not CampaignState.DRAFT:
+        raise RuleError("campaign.not_draft", f"state: the campaign is {campaign.state}, not a draft.", "state")
+    campaign_course.void_approval(campaign)
+    filled = campaign_texts.fill(session, campaign, settings, now=now)
+    campaign_texts.freeze(session, campaign, filled, now)
+    found = previews.preview(session, campaign, settings, now=now)
+    if not found.recipients:
+        raise RuleError("campaign.nobody", "audience: nobody who may be told is in it. Widen it.", "audience")
+    own_ceiling = campaign.cost_ceiling is not None
+    if campaign.cost_ceiling is None:
+        campaign.cost_ceiling = previews.ceiling(found)
+    if found.cost > campaign.cost_ceiling:
+        raise RuleError(
+            "campaign.above_ceiling",
+            f"cost_ceiling: it would cost {found.cost} {settings.currency}, more than {campaign.cost_ceiling}. "
+            "Raise the ceiling or shorten the text.",
+            "cost_ceiling",
+        )
+    campaign.currency = settings.currency
+    campaign.estimated = {**found.summary(), "own_ceiling": own_ceiling}
+    campaign.content_hash = previews.current_hash(session, campaign, filled.flat())
+    return found
+
+
+def _approved(campaign: Campaign, approver_id: int | None, now: datetime) -> None:
+    campaign_course.move(campaign, CampaignState.APPROVED, now)
+    campaign.approved_by, campaign.approved_at, campaign.approved_hash = approver_id, now, campaign.content_hash

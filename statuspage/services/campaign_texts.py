@@ -1,0 +1,180 @@
+"""A campaign's words: drafted with placeholders, filled with the incident's values, frozen when approval is asked.
+
+The draft stands in the text rows ("campaign", id) draft.sms, draft.subject and draft.mail; what goes out in sms,
+subject and mail. So an edit begins from the placeholders, and nobody approves a value that has moved since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from notifiers.base import Channel
+from notifiers.text import count, normalise
+from statuspage import i18n
+from statuspage.config import Settings
+from statuspage.domain import message
+from statuspage.domain.errors import RuleError
+from statuspage.models import Campaign, Component, GracePolicy, Incident, IncidentComponent, MessageTemplate
+from statuspage.services import texts
+from statuspage.services.texts import Texts
+
+FIELDS: Mapping[Channel, tuple[str, ...]] = {Channel.SMS: ("sms",), Channel.EMAIL: ("subject", "mail")}
+ESCAPES: Mapping[str, message.Escape] = {
+    "sms": message.for_sms,
+    "subject": message.for_header,
+    "mail": message.for_text,
+}
+LIMITS: Mapping[str, int] = {"sms": message.LONGEST_SMS, "subject": 200, "mail": message.LONGEST_TEXT}
+_DRAFT = "draft."
+SOURCE = "ru"
+"""The language the shipped templates are written in first; the others are their translations."""
+
+Bodies = Mapping[str, Texts]
+"""field → locale → text"""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """The texts as they would go out now. `missing` names each "field.locale" that has no text and each placeholder
+    without a value, as "field.locale: {name}"."""
+
+    bodies: dict[str, Texts]
+    missing: tuple[str, ...]
+
+    def flat(self) -> dict[str, str]:
+        """ "field.locale" → text."""
+        return {f"{field}.{locale}": body for field, each in self.bodies.items() for locale, body in each.items()}
+
+
+def copy_template(session: Session, campaign: Campaign, template: MessageTemplate, now: datetime) -> None:
+    """Begin the draft with the template's words."""
+    for (_, field), wording in texts.read(session, "message_template", [template.id]).items():
+        if field in ESCAPES:
+            texts.write(session, "campaign", campaign.id, _DRAFT + field, wording.bodies, wording.source, now)
+
+
+def write_draft(session: Session, campaign: Campaign, bodies: Bodies, now: datetime) -> None:
+    """Keep what a person wrote. RuleError names the field and what is wrong with it."""
+    for field, each in bodies.items():
+        if field not in ESCAPES:
+            raise RuleError("campaign.unknown_field", f"{field}: use one of {', '.join(ESCAPES)}.", field)
+        for locale, body in each.items():
+            message.check_text(body, f"{field}.{locale}", LIMITS[field])
+        texts.write(session, "campaign", campaign.id, _DRAFT + field, dict(each), _source(each), now)
+
+
+def draft(session: Session, campaign: Campaign) -> dict[str, Texts]:
+    """field → locale → text with its placeholders."""
+    return _read(session, campaign, _DRAFT)
+
+
+def frozen(session: Session, campaign: Campaign) -> dict[str, Texts]:
+    """field → locale → text as it goes out; empty before approval was asked."""
+    return _read(session, campaign, "")
+
+
+def going_out(session: Session, campaign: Campaign) -> dict[str, str]:
+    """ "field.locale" → frozen text, of the campaign's channels only: what an approval is bound to."""
+    wanted = {field for channel in campaign.channels for field in FIELDS[Channel(channel)]}
+    kept = frozen(session, campaign)
+    return {f"{field}.{at}": body for field in wanted & kept.keys() for at, body in kept[field].items()}
+
+
+def fill(session: Session, campaign: Campaign, settings: Settings, *, now: datetime) -> Filled:
+    """The draft with the values of this moment."""
+    wanted = [field for channel in campaign.channels for field in FIELDS[Channel(channel)]]
+    given = {field: each for field, each in draft(session, campaign).items() if field in wanted}
+    flat = {f"{field}.{locale}": body for field, each in given.items() for locale, body in each.items()}
+    lacking = list(message.absent(flat, wanted, settings.locales))
+    known = {locale: values(session, campaign, settings, locale, now=now) for locale in settings.locales}
+    bodies: dict[str, Texts] = {}
+    for field, each in given.items():
+        for locale in (one for one in settings.locales if each.get(one, "").strip()):
+            body, without = _filled(field, each[locale], locale, known[locale])
+            bodies.setdefault(field, {})[locale] = body
+            lacking += [f"{field}.{locale}: {{{name}}}" for name in without]
+    return Filled(bodies, tuple(lacking))
+
+
+def freeze(session: Session, campaign: Campaign, filled: Filled, now: datetime) -> None:
+    """Keep `filled` as what goes out. Refused, naming the first gap, while anything is missing."""
+    if filled.missing:
+        raise RuleError(
+            "campaign.missing_text",
+            f"{filled.missing[0]} is missing. Write the text or give the incident this value, then ask again.",
+            filled.missing[0].partition(":")[0],
+        )
+    for field, each in filled.bodies.items():
+        texts.write(session, "campaign", campaign.id, field, each, _source(each), now)
+
+
+def segments(bodies: Bodies) -> dict[str, int]:
+    """locale → segments of one SMS; exact for a filled text, since no value is the person's own."""
+    return {locale: count(normalise(body)).segments for locale, body in bodies.get("sms", {}).items()}
+
+
+def values(session: Session, campaign: Campaign, settings: Settings, locale: str, *, now: datetime) -> dict[str, str]:
+    """Placeholder → value in `locale`; those that the incident does not have are absent."""
+    facts = {"operator": settings.operator_name, "phone": settings.support_phone, "page": settings.base_url}
+    incident = None if campaign.incident_id is None else session.get(Incident, campaign.incident_id)
+    if incident is not None:
+        facts |= _incident_values(session, incident, i18n.Moments(locale, settings.zone, now))
+    return {name: value for name, value in facts.items() if value}
+
+
+def _incident_values(session: Session, incident: Incident, moments: i18n.Moments) -> dict[str, str]:
+    until = session.scalar(
+        select(func.max(GracePolicy.published_until)).where(GracePolicy.incident_id == incident.id)
+    )
+    title = texts.read(session, "incident", [incident.id]).get((incident.id, "title"))
+    facts = {
+        "incident": title.pick(moments.locale)[0] if title else "",
+        "services": _services(session, incident, moments.locale),
+        "since": moments.in_sentence(incident.started_at),
+    }
+    for name, at, said in (
+        ("until", until, moments.until),
+        ("next_update", incident.next_update_at, moments.by),
+        ("restored_at", incident.restored_at, moments.in_sentence),
+        ("credited_by", incident.credited_by_at, moments.by),
+    ):
+        if at is not None:
+            facts[name] = said(at)
+    return facts
+
+
+def _services(session: Session, incident: Incident, locale: str) -> str:
+    query = (
+        select(Component.id)
+        .join(IncidentComponent, IncidentComponent.component_id == Component.id)
+        .where(IncidentComponent.incident_id == incident.id)
+        .order_by(Component.position)
+    )
+    ids = list(session.scalars(query))
+    names = texts.read(session, "component", ids)
+    said = [names[one, "name"].pick(locale)[0] for one in ids if (one, "name") in names]
+    return ("、" if locale == "zh" else ", ").join(said)
+
+
+def _filled(field: str, body: str, locale: str, known: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    without = message.missing(body, known)
+    used = message.placeholders(body)
+    for name in used - set(without):
+        message.check_value(name, known[name], locale)
+    # What has no value stays to be seen as a placeholder; a value is never read as one.
+    given = {**{name: f"{{{name}}}" for name in without}, **known}
+    return message.fill(body, given, ESCAPES[field]), without
+
+
+def _read(session: Session, campaign: Campaign, prefix: str) -> dict[str, Texts]:
+    found = texts.read(session, "campaign", [campaign.id])
+    return {field: found[key].bodies for field in ESCAPES if (key := (campaign.id, prefix + field)) in found}
+
+
+def _source(each: Texts) -> str:
+    return SOURCE if SOURCE in each else next(iter(each))

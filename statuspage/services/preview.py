@@ -1,0 +1,167 @@
+"""What a campaign would do if it started now: whom it tells, whom not and why, in how many segments, at what cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_UP, Decimal
+from typing import Any
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from notifiers.base import Channel
+from statuspage.config import Settings
+from statuspage.domain.campaign import CampaignContent, content_hash
+from statuspage.domain.message import sms_problems
+from statuspage.models import Campaign, Delivery, Incident, Line
+from statuspage.services import campaign_texts, recipients
+from statuspage.services.campaign_texts import Filled
+from statuspage.services.recipients import Select
+
+_CENT = Decimal("0.01")
+CEILING_MARGIN = Decimal("1.05")
+"""People come and go between the preview and the start; more than a twentieth asks for another look."""
+
+
+@dataclass(frozen=True)
+class ChannelPreview:
+    """One channel. `merged` counts people left out because another has the same address: one message goes to it.
+
+    `segments` is of all messages together, 0 for mail.
+    """
+
+    channel: Channel
+    by_locale: Mapping[str, int]
+    left_out: Mapping[str, int]
+    merged: int
+    segments_each: Mapping[str, int]
+    segments: int
+    cost: Decimal
+
+    @property
+    def recipients(self) -> int:
+        return sum(self.by_locale.values())
+
+
+@dataclass(frozen=True)
+class Preview:
+    """`texts` are rendered with the incident's values of now; `warnings` are keys of the catalogues, by locale."""
+
+    channels: tuple[ChannelPreview, ...]
+    texts: Filled
+    warnings: Mapping[str, tuple[str, ...]]
+    currency: str
+    content_hash: str
+    at: datetime
+
+    @property
+    def recipients(self) -> int:
+        """Messages, over all channels."""
+        return sum(one.recipients for one in self.channels)
+
+    @property
+    def cost(self) -> Decimal:
+        return sum((one.cost for one in self.channels), Decimal(0))
+
+    def summary(self) -> dict[str, Any]:
+        """What the campaign keeps of it, as JSON."""
+        return {
+            "at": self.at.isoformat(),
+            "recipients": self.recipients,
+            "cost": str(self.cost),
+            "channels": {
+                one.channel.value: {
+                    "recipients": one.recipients,
+                    "by_locale": dict(one.by_locale),
+                    "left_out": dict(one.left_out),
+                    "merged": one.merged,
+                    "segments_each": dict(one.segments_each),
+                    "segments": one.segments,
+                    "cost": str(one.cost),
+                }
+                for one in self.channels
+            },
+        }
+
+
+def preview(session: Session, campaign: Campaign, settings: Settings, *, now: datetime) -> Preview:
+    """Exact counts, made in the database; nothing is written. A million people take some seconds a channel."""
+    filled = campaign_texts.fill(session, campaign, settings, now=now)
+    each = campaign_texts.segments(filled.bodies)
+    channels = tuple(
+        _channel(session, campaign, Channel(channel), settings, each if channel == Channel.SMS else {})
+        for channel in campaign.channels
+    )
+    warnings = {
+        locale: found for locale, body in filled.bodies.get("sms", {}).items() if (found := sms_problems(body))
+    }
+    return Preview(
+        channels, filled, warnings, settings.currency, current_hash(session, campaign, filled.flat()), now
+    )
+
+
+def ceiling(found: Preview) -> Decimal:
+    """The most a campaign may cost unless its author says otherwise."""
+    return (found.cost * CEILING_MARGIN).quantize(_CENT, ROUND_UP)
+
+
+def current_hash(session: Session, campaign: Campaign, texts: Mapping[str, str]) -> str:
+    """Names everything an approver answers for; any edit makes it another."""
+    incident = None if campaign.incident_id is None else session.get(Incident, campaign.incident_id)
+    others = {"incident": incident.public_id if incident else "", "basis": campaign.basis, "purpose": campaign.purpose}
+    if campaign.told_by_id is not None:
+        others["told_by"] = session.get_one(Campaign, campaign.told_by_id).public_id
+    return content_hash(
+        CampaignContent(
+            kind=campaign.kind,
+            audience=campaign.audience,
+            channels=campaign.channels,
+            texts=texts,
+            cost_ceiling=campaign.cost_ceiling,
+            currency=campaign.currency,
+            validity_seconds=campaign.validity_seconds,
+            resend_unknown=campaign.resend_unknown,
+            others=others,
+        )
+    )
+
+
+def _channel(
+    session: Session, campaign: Campaign, channel: Channel, settings: Settings, each: Mapping[str, int]
+) -> ChannelPreview:
+    rows = session.execute(*_counting(session, campaign, channel, settings)).all()
+    by_locale: dict[str, int] = {}
+    left_out: dict[str, int] = {}
+    merged = 0
+    for row in rows:
+        target, key = (left_out, row.reason) if row.reason else (by_locale, row.locale)
+        target[key] = target.get(key, 0) + row.people
+        merged += row.found - row.people
+    segments = sum(n * each.get(locale, 0) for locale, n in by_locale.items())
+    return ChannelPreview(channel, by_locale, left_out, merged, each, segments, segments * settings.sms_price)
+
+
+# Of several people with one address, the one who may be told stands for all ("pending" sorts before "suppressed").
+_COUNT = """SELECT reason, locale, count(*) AS people, sum(found) AS found FROM (
+  SELECT address_hash, CASE WHEN min(state) = 'pending' THEN NULL ELSE min(reason) END AS reason,
+    min(locale) AS locale, count(*) AS found FROM ({union}) AS everybody GROUP BY address_hash) AS one_each
+GROUP BY reason, locale"""
+
+
+def _counting(session: Session, campaign: Campaign, channel: Channel, settings: Settings) -> tuple[Any, dict[str, Any]]:
+    parts: list[Select] = []
+    if campaign.told_by_id is not None:
+        parts.append(recipients.of_told(campaign, channel))
+        until = session.scalar(select(func.max(Delivery.id)))
+    else:
+        parts.append(recipients.of_lines(session, campaign, channel, settings))
+        until = session.scalar(select(func.max(Line.id)))
+    if recipients.takes_sign_ups(campaign, channel):
+        parts.append(recipients.of_sign_ups(channel, settings))
+    parameters: dict[str, Any] = {"after": 0, "until": until or 0}
+    for part in parts:
+        parameters |= part.parameters
+    union = " UNION ALL ".join(part.sql for part in parts)
+    return text(_COUNT.format(union=union)), parameters
