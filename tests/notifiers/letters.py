@@ -44,12 +44,12 @@ def mail(delivery_id: int, to: str | None = None, attempt: int = 1) -> Message:
     )
 
 
-def twilio(url: str, *, public: str = NOWHERE, window: int = 16, answer_seconds: float = 2.0) -> TwilioSms:
+def twilio(url: str, *, public: str = NOWHERE, window: int = 16, answer_seconds: float = 20.0) -> TwilioSms:
     account = TwilioAccount(ACCOUNT_SID, TOKEN, messaging_service_sid="MG" + "0" * 32, base_url=url)
     return TwilioSms(account, public, window=window, answer_seconds=answer_seconds)
 
 
-def smtp(url: str, *, connections: int = 4, answer_seconds: float = 2.0) -> SmtpEmail:
+def smtp(url: str, *, connections: int = 4, answer_seconds: float = 20.0) -> SmtpEmail:
     envelopes = Envelopes("status@news.demo.example", "Демо Телеком", VERP)
     server = SmtpServer.parse(url)
     return SmtpEmail(server, envelopes, VERP, connections=connections, answer_seconds=answer_seconds, now=lambda: NOW)

@@ -70,7 +70,7 @@ def test_only_a_dead_address_is_suppressed(status: str, reason: Failure, permane
 
 
 def test_a_delay_is_no_end() -> None:
-    """"Delayed" leaves the mail sent."""
+    """ "Delayed" leaves the mail sent."""
     receipt = _one(bounce(SENDER, "person41@example.com", MESSAGE_ID, "4.4.1", "timed out"))
     assert (receipt.state, receipt.permanent) == ("sent", False)
 

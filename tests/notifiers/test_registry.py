@@ -41,7 +41,11 @@ class Wishes:
     twilio_base_url: str = ""
 
 
-TWILIO: dict[str, Any] = {"twilio_account_sid": "AC1", "twilio_auth_token": Hidden("token-value"), "twilio_from": "+15550001111"}
+TWILIO: dict[str, Any] = {
+    "twilio_account_sid": "AC1",
+    "twilio_auth_token": Hidden("token-value"),
+    "twilio_from": "+15550001111",
+}
 SMTP: dict[str, Any] = {"smtp_url": Hidden("smtp://127.0.0.1:25"), "mail_from": "Status <status@news.demo.example>"}
 
 
