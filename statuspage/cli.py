@@ -1,0 +1,84 @@
+"""The command line: one file a noun in `commands/`, loaded only when it is called."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+import click
+from sqlalchemy.exc import DBAPIError
+
+from statuspage.composition import Composition
+from statuspage.config import ConfigError
+from statuspage.domain.errors import RuleError
+from statuspage.supervisor import AlreadyRunning
+
+REFUSED, MISUSED = 1, 2
+
+COMMANDS = {
+    "audit": "audit:audit",
+    "campaign": "campaign:campaign",
+    "db": "db:db",
+    "demo": "demo:demo",
+    "grace": "grace:grace",
+    "incident": "incident:incident",
+    "playbook": "playbook:playbook",
+    "publish": "publish:publish",
+    "report": "report:report",
+    "route": "route:route",
+    "sample": "sample:sample",
+    "scheduler": "parts:scheduler",
+    "sender": "parts:sender",
+    "serve": "parts:serve",
+    "subscribers": "subscribers:subscribers",
+    "user": "user:user",
+    "web": "parts:web",
+}
+"""Command → module in `statuspage.commands` and its name there."""
+
+
+class Lazy(click.Group):
+    """Loads a command's module when it is called: a sender carries no importer, an importer no web server."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"statuspage.commands.{module}"), attribute)
+        return command
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="statuspage")
+@click.pass_context
+def group(ctx: click.Context) -> None:
+    """Tell subscribers what is down, what works, and until when nobody is suspended.
+
+    Settings are read from STATUSPAGE_… variables; docs/settings.md lists them. Exit codes: 0 done, 1 refused by a
+    rule, 2 wrong use.
+    """
+    compose: Callable[[], Composition] = ctx.obj
+    ctx.obj = compose()
+
+
+def run(compose: Callable[[], Composition]) -> None:
+    """Run the command of `sys.argv` and end the process with its exit code."""
+    try:
+        group.main(obj=compose, prog_name="statuspage", standalone_mode=True)
+    except ConfigError as refused:
+        _end(MISUSED, str(refused))
+    except RuleError as refused:
+        _end(REFUSED, refused.message)
+    except AlreadyRunning as refused:
+        _end(REFUSED, str(refused))
+    except DBAPIError as fault:
+        _end(REFUSED, f"The database refused: {fault.orig}. Is it there, and is it upgraded (statuspage db upgrade)?")
+
+
+def _end(code: int, message: str) -> None:
+    click.echo(message, err=True)
+    sys.exit(code)

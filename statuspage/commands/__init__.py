@@ -1,0 +1,1 @@
+"""One file a noun: thin, the same verbs as the console."""

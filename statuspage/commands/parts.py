@@ -1,0 +1,77 @@
+"""The processes: all in one command, or each apart."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from statuspage import schema, supervisor
+from statuspage.composition import Composition
+from statuspage.db import transaction
+from statuspage.services import installation
+from statuspage.services.addresses import AddressKey
+
+PARTS = ("web", "scheduler", "sender")
+
+
+@click.command()
+@click.option("--host", help="Address to listen on instead of STATUSPAGE_HOST.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on instead of STATUSPAGE_PORT.")
+@click.pass_obj
+def serve(parts: Composition, host: str | None, port: int | None) -> None:
+    """Everything in one command: web, scheduler and sender under one supervisor, the database upgraded first."""
+    if host is not None:
+        os.environ["STATUSPAGE_HOST"] = host
+    if port is not None:
+        os.environ["STATUSPAGE_PORT"] = str(port)
+    prepare(parts)
+    settings = parts.settings
+    click.echo(f"Public page: {settings.base_url}   Console: {settings.base_url}/console/")
+    supervisor.take_over(settings.data_dir, settings.log_format, PARTS)
+
+
+@click.command()
+@click.pass_obj
+def web(parts: Composition) -> None:
+    """The public page and the console. Serves the published page even while the database is dead."""
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    settings = parts.settings
+    Granian(
+        "app:front",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=settings.web_workers,
+        log_access=False,
+        websockets=False,
+        respawn_failed_workers=True,
+    ).serve()
+
+
+@click.command()
+@click.pass_obj
+def sender(parts: Composition) -> None:
+    """Sends what campaigns left in the outbox. Any number may run, on any number of hosts, with PostgreSQL."""
+    from statuspage.jobs import sender as job
+
+    job.run(parts)
+
+
+@click.command()
+@click.pass_obj
+def scheduler(parts: Composition) -> None:
+    """The clockwork: publishing at boundaries, grace, receipts, clean-up. A lease lets one work at a time."""
+    from statuspage.jobs import scheduler as job
+
+    job.run(parts)
+
+
+def prepare(parts: Composition) -> None:
+    """Upgrade the database and make the rows every process needs; refuse to go on with another SECRET_KEY."""
+    schema.upgrade(parts.sessions.kw["bind"])
+    with transaction(parts.sessions) as session:
+        key = AddressKey.derive(parts.settings.secret_key.get_secret_value())
+        installation.ensure(session, key, parts.clock.now())
