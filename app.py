@@ -1,7 +1,7 @@
 """The composition root: the only place that knows every floor of the house.
 
-`main` is the console script, `app` the WSGI application, `front` the ASGI application of a web process. The last two are
-made when first asked for, so that the command line and the sender never load them.
+`main` is the console script, `app` the WSGI application, `front` the ASGI application of a web process. The last two
+are made when first asked for, so that the command line and the sender never load them.
 """
 
 from __future__ import annotations
