@@ -18,6 +18,7 @@ class AddressError(RuleError):
 _LONGEST_NUMBER = 40
 _LONGEST_EMAIL = 254
 _LONGEST_LOCAL = 64
+_LONGEST_LABEL = 63
 _LONGEST_URL = 2048
 _FILLING = str.maketrans("", "", " \u00a0\u2009\u202f()-.\u2010\u2011\u2012\u2013")
 
@@ -29,8 +30,8 @@ Recogniser = Callable[[str], "re.Match[str] | None"]
 def normalise_msisdn(text: str, default_region: str | None = None) -> str:
     """E.164 with "+". `default_region` (ISO 3166) reads numbers written without a country; None refuses them.
 
-    Mobile numbers of the default region take a fast path of under 2 µs, made from the library's own tables so that both
-    agree; all others take the 20 µs of phonenumbers.
+    Mobile numbers of the default region take a fast path of a microsecond or two, made from the library's own tables so
+    that both agree; all others take the 20 µs or more of phonenumbers.
     """
     if not text or len(text) > _LONGEST_NUMBER:
         raise _refuse_length(text, "msisdn", _LONGEST_NUMBER)
@@ -91,7 +92,7 @@ def _not_a_number() -> AddressError:
 
 
 _PLAIN_EMAIL = re.compile(
-    r"[a-z0-9_]+(?:[.+-][a-z0-9_]+)*@(?:[a-z0-9](?:[a-z0-9]|-(?!-)){0,61}(?<!-)\.)+([a-z]{2,24})"
+    r"([a-z0-9_]+(?:[.+-][a-z0-9_]+)*)@((?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+([a-z]{2,24}))"
 ).fullmatch
 _SPECIAL = frozenset({"arpa", "invalid", "local", "localhost", "onion", "test"})
 
@@ -105,8 +106,10 @@ def normalise_email(text: str) -> str:
     if not plain or len(plain) > _LONGEST_EMAIL:
         raise _refuse_length(plain, "email", _LONGEST_EMAIL)
     match = _PLAIN_EMAIL(plain)
-    if match is not None and match[1] not in _SPECIAL and plain.index("@") <= _LONGEST_LOCAL:
-        return plain
+    if match is not None:
+        local, domain, top = match.groups()
+        if len(local) <= _LONGEST_LOCAL and len(domain) <= _LONGEST_LABEL and top not in _SPECIAL:
+            return plain
     # Imported on first use, like the library for numbers.
     from email_validator import EmailNotValidError, validate_email
 
@@ -127,9 +130,11 @@ def normalise_iccid(text: str) -> str:
     """The 19 or 20 digits of a SIM (ITU-T E.118), check digit verified; spaces, hyphens and a filler F are dropped."""
     if not text or len(text) > _LONGEST_NUMBER:
         raise _refuse_length(text, "iccid", _LONGEST_NUMBER)
-    digits = text if _ICCID(text) else text.translate(_FILLING).rstrip("Ff")
+    digits = text
     if not _ICCID(digits):
-        raise AddressError("address.not_an_iccid", "iccid: 19 or 20 digits that begin with 89 are needed.", "iccid")
+        digits = text.translate(_FILLING).rstrip("Ff")
+        if not _ICCID(digits):
+            raise AddressError("address.not_an_iccid", "iccid: 19 or 20 digits that begin with 89 are needed.", "iccid")
     octets = digits.encode()
     kept = octets[-1::-2]
     if (sum(kept) - 48 * len(kept) + sum(octets[-2::-2].translate(_DOUBLED))) % 10:
