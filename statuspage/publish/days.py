@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from statuspage.domain.component import ComponentState, worst
@@ -34,25 +34,26 @@ def day_states(
 
     `changes` are in order and reach back to the first day shown; without any the component was `state` throughout.
     """
-    spans = _spans(changes, state, now)
+    just_after = now + timedelta(microseconds=1)  # so that what began just now counts
+    spans = _spans(changes, state, just_after)
     day = max(first_day(now, zone), min(created_at, now).astimezone(zone).date())
     days: list[DayState] = []
     while day <= now.astimezone(zone).date():
-        start, end = _midnight(day, zone), min(_midnight(day + timedelta(days=1), zone), now)
+        start, end = _midnight(day, zone), min(_midnight(day + timedelta(days=1), zone), just_after)
         inside = [
             (max(since, start), min(until, end), one) for since, until, one in spans if since < end and until > start
         ]
         disturbed = sum((until - since for since, until, one in inside if one not in QUIET), timedelta())
-        days.append(DayState(day, worst(one for *_, one in inside), int(disturbed.total_seconds()) // 60))
+        days.append(DayState(day, worst(one for *_, one in inside), round(disturbed.total_seconds()) // 60))
         day += timedelta(days=1)
     return tuple(days)
 
 
 def _spans(
-    changes: Sequence[Change], state: ComponentState, now: datetime
+    changes: Sequence[Change], state: ComponentState, end: datetime
 ) -> list[tuple[datetime, datetime, ComponentState]]:
-    """(since, until, state) without gaps, from the beginning of time to just after `now`, which counts too."""
-    beginning, end = datetime.min.replace(tzinfo=now.tzinfo), now + timedelta(microseconds=1)
+    """(since, until, state) without gaps, from the beginning of time to `end`."""
+    beginning = datetime.min.replace(tzinfo=UTC)
     if not changes:
         return [(beginning, end, state)]
     spans = [(beginning, changes[0].at, changes[0].old)]
@@ -62,4 +63,5 @@ def _spans(
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=zone)
+    # In UTC, because a difference of two times of one zone would be that of the clocks on the wall.
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)

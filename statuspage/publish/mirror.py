@@ -81,7 +81,7 @@ class Mirror:
         """The manifest shown now; BrokenMirror when there is none that can be read."""
         try:
             return Manifest.parse(json.loads(self.manifest_path.read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BrokenMirror(f"no readable manifest: {error.__class__.__name__}") from error
 
     def read(self, sha256: str, form: str = "") -> bytes:

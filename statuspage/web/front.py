@@ -78,7 +78,7 @@ class Front:
         if scope["type"] != "http":
             await _other_protocol(scope, receive, send)
             return
-        if time.monotonic() - self._checked >= CHECK_EVERY:
+        if self._snapshot is None or time.monotonic() - self._checked >= CHECK_EVERY:
             await self._look()
         path: str = scope["path"]
         snapshot = self._snapshot
@@ -98,7 +98,7 @@ class Front:
         if self._lock.locked() and self._snapshot is not None:
             return
         async with self._lock:
-            if time.monotonic() - self._checked < CHECK_EVERY:
+            if self._snapshot is not None and time.monotonic() - self._checked < CHECK_EVERY:
                 return
             self._checked = time.monotonic()
             seen = self._mirror.stamp()

@@ -46,4 +46,6 @@ def test_the_short_texts_read_as_reviewed(day: str, locale: str) -> None:
 def test_nothing_claims_to_be_required_by_law(day: PageView, locale: str) -> None:
     """No text tells a customer that a promise is legally required."""
     said = golden.visible(page(Reader(day, locale), "status", "/")).lower()
-    assert not any(claim in said for claim in ("legally", "required by law", "по закону", "законом", "依法", "法律规定"))
+    assert not any(
+        claim in said for claim in ("legally", "required by law", "по закону", "законом", "依法", "法律规定")
+    )

@@ -68,9 +68,7 @@ def test_a_value_is_never_read_as_a_slot() -> None:
     assert i18n.fill("{a} {b}", {"a": "{b} {{7*7}} {0.__class__}", "b": "x"}) == "{b} {{7*7}} {0.__class__} x"
 
 
-@pytest.mark.parametrize(
-    ("locale", "said"), [("en", "25.11 24:00"), ("ru", "24:00 25.11"), ("zh", "11月25日 24:00")]
-)
+@pytest.mark.parametrize(("locale", "said"), [("en", "25.11 24:00"), ("ru", "24:00 25.11"), ("zh", "11月25日 24:00")])
 def test_an_exclusive_end_at_midnight_is_24_00_of_the_day_that_ends(locale: str, said: str) -> None:
     """26.11 00:00 in the operator's zone is printed as the last minute of 25.11."""
     assert moments(locale).until(datetime(2026, 11, 25, 21, 0, tzinfo=UTC)) == said
@@ -105,7 +103,7 @@ def test_a_zone_without_a_name_is_an_offset(zone: str, said: str) -> None:
 
 
 def test_a_deadline_of_the_same_day_leaves_the_day_out() -> None:
-    """"Next update by 16:00" stands beside a date; on another day the date is said again."""
+    """ "Next update by 16:00" stands beside a date; on another day the date is said again."""
     due = datetime(2026, 11, 22, 13, 0, tzinfo=UTC)
     assert moments("en").by(due, beside=NOON) == "16:00"
     assert moments("en").by(due + timedelta(days=1), beside=NOON) == "23.11 16:00"

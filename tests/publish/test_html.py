@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import re
+from dataclasses import replace
+
+import pytest
+
+from statuspage.colour import DARK_GROUND, LIGHT_GROUND, contrast
+from statuspage.domain.component import ComponentState
+from statuspage.domain.route import RouteKind, RouteState
+from statuspage.i18n import KNOWN_LOCALES
+from statuspage.publish.html import STATIC, content_security_policy, page
+from statuspage.publish.prose import prose
+from statuspage.publish.reader import Reader
+from statuspage.publish.view import Text, Words
+from tests.publish import golden, views
+
+NASTY = (
+    "<script>alert(1)</script> {{7*7}} {0.__class__} <img src=x onerror=alert(1)> [x](javascript:alert(1)) "
+    "![p](https://evil.example/p.png) 😀 \u202e"
+)
+
+
+def status(view: object = views.OUTAGE, locale: str = "en") -> str:
+    assert isinstance(view, type(views.OUTAGE))
+    return page(Reader(view, locale), "status", "/").decode()
+
+
+@pytest.mark.parametrize("locale", KNOWN_LOCALES)
+def test_a_cold_visit_is_one_small_request(locale: str) -> None:
+    """The front page asks for nothing else and stays below 15 kB on the wire."""
+    html = status(locale=locale)
+    assert len(gzip.compress(html.encode())) < 15_000
+    assert not re.findall(r'<(?:img|iframe|object|embed)\b|<script[^>]+src|rel="stylesheet"|@import|url\(', html)
+
+
+def test_the_policy_allows_exactly_what_is_inside_the_page() -> None:
+    """Style and script are allowed by the hash of what stands in the page, and no attribute carries either."""
+    html = status()
+    policy = content_security_policy(views.OPERATOR.colours)
+    for tag in ("style", "script"):
+        found = re.findall(rf"<{tag}>(.*?)</{tag}>", html, flags=re.DOTALL)
+        assert len(found) == 1
+        digest = base64.b64encode(hashlib.sha256(found[0].encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    assert not re.search(r"\sstyle=|\son[a-z]+=", re.sub(r"<(style|script)>.*?</\1>", "", html, flags=re.DOTALL))
+    assert "unsafe" not in policy
+
+
+def test_the_promise_comes_right_after_the_sentence() -> None:
+    """The order is the sentence, since when, the promise, how to pay, what works, what we do."""
+    said = golden.visible(status().encode())
+    order = ["Top-up and balance are down\nsince", "Your line stays on", "Pay now", "Not affected", "What we are doing"]
+    assert [said.index(part) for part in order] == sorted(said.index(part) for part in order)
+
+
+@pytest.mark.parametrize("template", ["status", "incident", "pay", "history"])
+def test_what_a_person_wrote_cannot_script_or_template_the_page(template: str) -> None:
+    """HTML, Jinja, str.format and Markdown pictures in titles, names and bodies are text."""
+    words = Words({locale: Text(NASTY, locale) for locale in KNOWN_LOCALES})
+    update = replace(views.UPDATES[0], body=words)
+    incident = replace(views.INCIDENT, title=words, updates=(update,), not_affected=(words,), regions=(words,))
+    route = replace(views.ROUTES[0], name=words, how_to=words, credit=words, state=RouteState.WORKS)
+    view = replace(views.OUTAGE, incidents=(incident,), routes=(route,))
+    html = page(Reader(view, "en"), template, "/", incident).decode()
+    body = re.sub(r"<(style|script)>.*?</\1>", "", html, count=2, flags=re.DOTALL)
+    assert "<script" not in body
+    assert "<img" not in body
+    assert 'href="javascript' not in body
+    assert "{{7*7}}" in body
+
+
+def test_markdown_of_people_keeps_lists_and_links_and_nothing_that_breaks_the_order() -> None:
+    """Lists, emphasis and links survive; headings, pictures and raw HTML stay text."""
+    html = prose("# Head\n\n- one\n- **two**\n\n[news](https://example.com/) <b>x</b>")
+    assert "<li>one</li>" in html
+    assert "<strong>two</strong>" in html
+    assert 'href="https://example.com/" rel="nofollow noopener noreferrer"' in html
+    assert "<h1" not in html
+    assert "&lt;b&gt;" in html
+
+
+def test_a_very_long_text_is_shown_whole_and_quickly() -> None:
+    """100,000 characters of the worst Markdown neither fail nor lose a word."""
+    text = "*" * 50_000 + " end"
+    assert prose(text).rstrip().endswith("end</p>")
+
+
+def test_a_text_in_another_language_says_so_and_is_marked_for_screen_readers() -> None:
+    """An untranslated update is shown in its own language, with its lang and a label."""
+    html = status()
+    assert '<div class="prose" lang="ru"><p>Продолжаем искать причину.' in html
+    assert "shown in Russian: translation pending" in html
+
+
+def test_a_headline_without_a_translation_is_made_from_component_names() -> None:
+    """A reader of English gets an English sentence although nobody has translated the title yet."""
+    incident = replace(views.INCIDENT, title=views.only_russian("Не работает оплата"))
+    assert "Not working: top-up, balance" in status(replace(views.OUTAGE, incidents=(incident,)))
+
+
+def test_a_failing_component_without_an_incident_is_said() -> None:
+    """The page never claims that all works while a component does not."""
+    view = replace(views.OUTAGE, incidents=(), promises=())
+    assert "<span>Not working: top-up, balance, promised payment</span>" in status(view)
+
+
+def test_planned_work_alone_reads_as_maintenance() -> None:
+    """A component under maintenance makes a maintenance headline."""
+    one = replace(views.COMPONENTS[0], state=ComponentState.UNDER_MAINTENANCE)
+    assert "<span>Maintenance: top-up</span>" in status(replace(views.CALM, components=(one,)))
+
+
+def test_an_update_that_did_not_come_is_said_to_be_late() -> None:
+    """After the promised time the page does not go on promising it."""
+    late = replace(views.INCIDENT, next_update_at=views.NOON)
+    assert "the update promised for" in status(replace(views.OUTAGE, incidents=(late,)))
+
+
+def test_a_crediting_time_that_has_passed_is_not_printed() -> None:
+    """A promise of crediting is dropped when its time has come, instead of standing there as false."""
+    past = replace(views.INCIDENT, credited_by=views.NOON)
+    html = status(replace(views.OUTAGE, incidents=(past,)))
+    assert "Payments made now are credited after the repair." in html
+    assert "credited by" not in html
+
+
+def test_the_terminals_promise_is_printed_only_when_terminals_are_covered() -> None:
+    """Merchants are promised nothing that the policy does not promise to their SIM cards."""
+    promised = page(Reader(views.OUTAGE, "en"), "terminal", "/terminal").decode()
+    assert "SIM cards of terminals stay on until" in promised
+    without = replace(views.OUTAGE, promises=(replace(views.PROMISE, segments=("prepaid",)),))
+    assert "SIM cards of terminals" not in page(Reader(without, "en"), "terminal", "/terminal").decode()
+
+
+def test_routes_are_ordered_by_what_works() -> None:
+    """Works, then delayed, then disturbed, then down, then unknown."""
+    states = [route.state for route in Reader(views.OUTAGE, "en").routes(RouteKind.PAYMENT)]
+    assert states == list(RouteState)
+
+
+def test_a_drill_is_marked_as_an_exercise() -> None:
+    """Nobody can take the page of a drill for the real one."""
+    assert "EXERCISE" in status(replace(views.OUTAGE, drill=True))
+    assert "EXERCISE" not in status()
+
+
+def test_text_colours_have_a_contrast_of_7_to_1() -> None:
+    """Text, soft text and the old-page warning reach WCAG's AAA contrast in both schemes, shapes 3 to 1."""
+    css = (STATIC / "page.css").read_text(encoding="utf-8")
+    light, dark = (
+        dict(re.findall(r"--(\w+):(#[0-9a-f]{3,6})", block)) for block in re.findall(r":root\{([^}]+)\}", css)[:2]
+    )
+    assert (_full(light["paper"]), dark["paper"]) == (LIGHT_GROUND, DARK_GROUND)
+    for scheme in (light, dark):
+        ground = _full(scheme["paper"])
+        assert all(contrast(scheme[name], ground) >= 7 for name in ("ink", "soft"))
+        assert all(
+            contrast(scheme[name], ground) >= 3 for name in ("works", "delayed", "disturbed", "down", "maintenance")
+        )
+
+
+def _full(colour: str) -> str:
+    return colour if len(colour) == 7 else "#" + "".join(digit * 2 for digit in colour[1:])
