@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -81,15 +80,6 @@ def after_failure(channel: Channel, failure: Failure) -> SuppressionReason | Non
     if failure is Failure.INVALID_ADDRESS:
         return SuppressionReason.HARD_BOUNCE if channel is Channel.EMAIL else SuppressionReason.INVALID
     return None
-
-
-def suppression_key(secret: bytes, channel: Channel, address: str) -> str:
-    """Names a normalised address without holding it (keyed BLAKE2b, 32 hex digits), so that "no" survives erasure.
-
-    `secret` is at least 16 bytes and never changes while suppressions are to hold.
-    """
-    digest = hashlib.blake2b(f"{channel}:{address}".encode(), key=secret[:64], digest_size=16, person=b"suppression")
-    return digest.hexdigest()
 
 
 def quiet_until(now: datetime, zone: ZoneInfo, start: time = QUIET_START, end: time = QUIET_END) -> datetime | None:

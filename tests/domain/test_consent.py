@@ -22,14 +22,12 @@ from statuspage.domain.consent import (
     over_cap,
     quiet_until,
     refusal,
-    suppression_key,
 )
 from statuspage.domain.delivery import Reason
 from statuspage.domain.errors import NotAllowed
 from statuspage.domain.local_time import within
 
 R = SuppressionReason
-SECRET = b"0123456789abcdef"
 
 
 @pytest.mark.parametrize(
@@ -74,16 +72,6 @@ def test_stop_and_start() -> None:
 def test_failures_that_suppress_are_those_the_notifiers_name(channel: Channel, failure: Failure) -> None:
     """An address is suppressed for exactly the failures that speak about the address."""
     assert (after_failure(channel, failure) is not None) == failure.suppresses
-
-
-def test_a_suppression_key_names_without_telling() -> None:
-    """The key depends on secret, channel and address, and holds none of them."""
-    key = suppression_key(SECRET, Channel.SMS, "+79161234567")
-    assert len(key) == 32
-    assert key == suppression_key(SECRET, Channel.SMS, "+79161234567")
-    assert key != suppression_key(SECRET, Channel.EMAIL, "+79161234567")
-    assert key != suppression_key(SECRET[::-1], Channel.SMS, "+79161234567")
-    assert "9161234567" not in key
 
 
 moments = st.datetimes(datetime(2015, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
