@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, f
 from pydantic.fields import FieldInfo
 
 from statuspage.colour import CONTROL_CONTRAST, DARK_GROUND, LIGHT_GROUND, contrast, parse_colour
+from statuspage.domain.clocks import PROFILES
 from statuspage.secret_key import MINIMUM_LENGTH
 
 KNOWN_LOCALES = ("ru", "zh", "en")
@@ -211,6 +212,13 @@ class Settings(BaseModel):
     def _time_zone(cls, value: str) -> str:
         if value not in available_timezones():
             raise ValueError("is no IANA time zone; write one such as Europe/Moscow")
+        return value
+
+    @field_validator("clock_profile")
+    @classmethod
+    def _clock_profile(cls, value: str) -> str:
+        if value not in PROFILES:
+            raise ValueError(f"is no profile; there are {', '.join(PROFILES)}")
         return value
 
     @field_validator("locales")

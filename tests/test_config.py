@@ -116,6 +116,7 @@ def test_all_mistakes_are_told_at_once(at: dict[str, str]) -> None:
         ("BRAND_LOGO", "/nowhere/logo.svg", "SVG or PNG"),
         ("TRUSTED_PROXIES", "10.0.0.1/8", "host bits"),
         ("MAIL_FROM", "Demo <a@b>", "name@host"),
+        ("CLOCK_PROFILE", "lunar", "default_billing"),
         ("LOG_FORMAT", "xml", "console"),
         ("SMS_PRICE", "-1", "greater than or equal to 0"),
         ("CURRENCY", "roubles", "^[A-Z]{3}$"),
