@@ -1,0 +1,112 @@
+"""Log in, log out, change one's password, choose the console's language."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Blueprint, flash, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+
+from statuspage.domain.errors import RuleError
+from statuspage.services import logins, passwords, users
+from statuspage.web import shell
+from statuspage.web.access import LOGIN, access, actor, person
+from statuspage.web.errors import status_of
+from statuspage.web.forms import fields
+from statuspage.web.proxies import from_loopback, peer
+from statuspage.web.throttle import Limit, Throttle
+from statuspage.web.wiring import now, wiring
+
+HOME = "incidents.index"
+
+blueprint = Blueprint("auth", __name__, url_prefix="/console")
+tries = Throttle(Limit(tries=10, per=timedelta(minutes=5)))
+
+
+@blueprint.get("/login")
+@access.public
+def login() -> ResponseReturnValue:
+    return shell.render("auth/login.html", refused=False, next=_local(request.args.get("next", "")))
+
+
+@blueprint.post("/login")
+@access.public
+def log_in() -> ResponseReturnValue:
+    """One answer for every refusal: unknown, wrong, locked, too often, or a first password from elsewhere."""
+    form = fields()
+    email, password = form.text("email", limit=254), request.form.get("password", "")
+    onward = _local(request.form.get("next", ""))
+    user = None
+    if tries.take(peer(), now()) and email and 0 < len(password) <= passwords.MAXIMUM_LENGTH and not form.mistakes:
+        with wiring().writing() as db:
+            user = logins.verify_password(db, email, password, loopback=from_loopback(), now=now())
+            token = logins.open_login(db, user, now=now()) if user is not None else ""
+    if user is None:
+        return shell.render("auth/login.html", refused=True, next=onward), 422
+    _begin(token)
+    return redirect(onward or url_for(HOME), code=303)
+
+
+@blueprint.post("/logout")
+@access.user
+def logout() -> ResponseReturnValue:
+    with wiring().writing() as db:
+        logins.end_login(db, session[LOGIN], now=now())
+    session.clear()
+    return redirect(url_for("auth.login"), code=303)
+
+
+@blueprint.get("/password")
+@access.user
+def password() -> ResponseReturnValue:
+    return _password_page(None)
+
+
+@blueprint.post("/password")
+@access.user
+def change_password() -> ResponseReturnValue:
+    """Ends every log-in of this person and begins a new one here."""
+    current, new = request.form.get("current", ""), request.form.get("new", "")
+    try:
+        if new != request.form.get("again", ""):
+            raise RuleError("user.passwords_differ", "again: the new passwords differ. Type this one anew.", "again")
+        with wiring().writing() as db:
+            user = users.get_user(db, person().public_id)
+            users.change_password(db, actor(), user, current, new, now=now())
+            token = logins.open_login(db, user, now=now())
+    except RuleError as error:
+        return _password_page(error)
+    _begin(token)
+    flash(shell.t("password.changed"))
+    return redirect(url_for(HOME), code=303)
+
+
+@blueprint.post("/language")
+@access.public
+def language() -> ResponseReturnValue:
+    chosen = request.form.get("locale", "")
+    if chosen in wiring().settings.locales:
+        session[shell.LOCALE] = chosen
+    return redirect(_local(request.form.get("next", "")) or url_for(HOME), code=303)
+
+
+def _password_page(error: RuleError | None) -> ResponseReturnValue:
+    page = shell.render(
+        "auth/password.html", error=error, first=person().must_change_password, least=passwords.MINIMUM_LENGTH
+    )
+    return page, 200 if error is None else status_of(error)
+
+
+def _begin(token: str) -> None:
+    # Nothing of an earlier visitor's session survives, so that a planted cookie is worth nothing.
+    chosen = session.get(shell.LOCALE)
+    session.clear()
+    session[LOGIN] = token
+    if chosen is not None:
+        session[shell.LOCALE] = chosen
+
+
+def _local(address: str) -> str:
+    """`address` when it is a page of this console, else ""; never another site's."""
+    clean = address.startswith("/console/") and "\\" not in address and not any(ord(one) < 33 for one in address)
+    return address.removesuffix("?") if clean else ""

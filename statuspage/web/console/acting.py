@@ -1,0 +1,37 @@
+"""One button, one verb, one transaction: then back to the page it stood on, with what happened or why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import flash, redirect
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from statuspage.domain.errors import NotAllowed, NotFound, RuleError
+from statuspage.web import shell
+from statuspage.web.errors import status_of
+from statuspage.web.forms import remember, repeated
+from statuspage.web.wiring import wiring
+
+Page = Callable[[RuleError | None], str]
+
+
+def act(scope: str, verb: Callable[[Session], object], *, done: str, onward: str, page: Page) -> ResponseReturnValue:
+    """Do `verb` unless this very form did it before, say `done`, go `onward`; when a rule refuses, show `page` again.
+
+    `scope` names the verb for the one-time key. What the actor may not do, or what is not there, gets its own page.
+    """
+    try:
+        with wiring().writing() as session:
+            first = repeated(session, scope) is None
+            if first:
+                verb(session)
+                remember(session, scope, "done")
+    except (NotFound, NotAllowed):
+        raise
+    except RuleError as error:
+        return page(error), status_of(error)
+    if first:
+        flash(shell.t(done))
+    return redirect(onward, code=303)

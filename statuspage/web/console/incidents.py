@@ -1,0 +1,80 @@
+"""The list of incidents, and declaring one from a template."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from statuspage.domain.component import ComponentState
+from statuspage.domain.errors import RuleError
+from statuspage.domain.incident import OPEN, CauseCategory, Publication
+from statuspage.domain.roles import Permission
+from statuspage.models import User
+from statuspage.services import incidents, templates
+from statuspage.web import shell
+from statuspage.web.access import access, actor
+from statuspage.web.console import declaration, naming
+from statuspage.web.errors import status_of
+from statuspage.web.forms import fields, key
+from statuspage.web.wiring import now, wiring
+
+blueprint = Blueprint("incidents", __name__, url_prefix="/console/incidents")
+
+
+@blueprint.get("")
+@access(Permission.INCIDENT_VIEW)
+def index() -> ResponseReturnValue:
+    gone = (Publication.WITHDRAWN, Publication.DUPLICATE)
+    with wiring().reading() as session:
+        found = incidents.list_incidents(session)
+        wordings = incidents.titles(session, found)
+        owners = session.execute(select(User.id, User.name).where(User.id.in_({one.owner_id for one in found})))
+        offered = templates.titles(session)
+        going = [one for one in found if one.state in OPEN and one.publication not in gone]
+        return shell.render(
+            "console/incidents/index.html",
+            going=going,
+            over=[one for one in found if one not in going],
+            titles={one.id: naming.picked(wordings.get(one.id)) for one in found},
+            owners=dict(owners.tuples().all()),
+            templates=[(one.key, naming.picked(offered.get(one.id))) for one in templates.list_templates(session)],
+            blank=declaration.NO_TEMPLATE,
+        )
+
+
+@blueprint.get("/new/<template>")
+@access(Permission.INCIDENT_EDIT)
+def new(template: str) -> ResponseReturnValue:
+    return _form(template, None)
+
+
+@blueprint.post("/new/<template>")
+@access(Permission.INCIDENT_EDIT)
+def declare(template: str) -> ResponseReturnValue:
+    """A doubled click declares once; published at once, the public page follows before the answer."""
+    try:
+        with wiring().reading() as session:
+            said = declaration.read(fields(), declaration.choices(session), template)
+        with wiring().writing() as session:
+            incident = incidents.declare_incident(session, actor(), said, idempotency_key=key(), now=now())
+    except RuleError as error:
+        return _form(template, error), status_of(error)
+    flash(shell.t(f"declare.done_{said.publication}"))
+    return redirect(url_for("room.show", public_id=incident.public_id), code=303)
+
+
+def _form(template: str, error: RuleError | None) -> str:
+    with wiring().reading() as session:
+        offered = declaration.choices(session)
+        said = declaration.prefilled(session, template, now())
+    return shell.render(
+        "console/incidents/new.html",
+        error=error,
+        template=template,
+        said=said,
+        offered=offered,
+        causes=list(CauseCategory),
+        states=declaration.open_states(),
+        component_states=[state for state in ComponentState if state is not ComponentState.OPERATIONAL],
+    )

@@ -1,0 +1,183 @@
+"""The incident room: what people see, what is to be done with the clocks on top, what is happening."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from statuspage.domain.errors import RuleError
+from statuspage.domain.incident import BROKEN, ENDED, IncidentState, Publication
+from statuspage.domain.playbook import open_gate
+from statuspage.domain.roles import Permission
+from statuspage.domain.route import RouteKind
+from statuspage.models import Campaign, GracePolicy, Incident, IncidentUpdate, PageRevision, PageState, User
+from statuspage.services import (
+    clock_facts,
+    components,
+    counts,
+    grace_policies,
+    incidents,
+    playbook,
+    publication,
+    routes,
+    texts,
+    updates,
+)
+from statuspage.services.operator_facts import OperatorFacts
+from statuspage.services.routes import RouteNow
+from statuspage.services.texts import Wording
+from statuspage.web import shell
+from statuspage.web.access import access
+from statuspage.web.console import naming, touched
+from statuspage.web.console.progress import Course, course
+from statuspage.web.wiring import now, wiring
+
+blueprint = Blueprint("room", __name__, url_prefix="/console/incidents")
+
+
+@dataclass(frozen=True)
+class Told:
+    """One update as the room shows it."""
+
+    update: IncidentUpdate
+    body: Wording
+    author: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Whether the public page tells the incident: `on_page` by the newest revision, `behind` while one is due."""
+
+    on_page: bool
+    behind: bool
+    published_at: datetime | None
+
+
+def operator() -> OperatorFacts:
+    return OperatorFacts.of(wiring().settings)
+
+
+@blueprint.get("/<public_id>")
+@access(Permission.INCIDENT_VIEW)
+def show(public_id: str) -> ResponseReturnValue:
+    return page(public_id, None)
+
+
+def page(public_id: str, error: RuleError | None) -> str:
+    """The room; `error` is why the last act was refused."""
+    with wiring().reading() as session:
+        incident = incidents.get_incident(session, public_id)
+        return shell.render(
+            "console/room/show.html",
+            error=error,
+            incident=incident,
+            **_what_people_see(session, incident),
+            **_what_is_to_be_done(session, incident),
+            **_what_is_happening(session, incident),
+        )
+
+
+def _what_people_see(session: Session, incident: Incident) -> dict[str, object]:
+    title = incidents.titles(session, [incident])[incident.id]
+    named = dict(naming.component_names(session))
+    return {
+        "title": naming.picked(title),
+        "untranslated": [one for one in operator().locales if one not in title.bodies or one in title.outdated],
+        "seen": _seen(session, incident),
+        "states": [(named[key], state) for key, state in components.states_of(session, incident).items()],
+        "not_affected": [named.get(key, key) for key in incident.not_affected],
+        "ways": _ways(session),
+        "uncovered": _uncovered(session, incident),
+        "policies": grace_policies.policies_of(session, incident),
+        "acknowledged": _acknowledged(session, incident),
+        "gaps": publication.checklist(session, incident, operator()),
+        "segment_names": [name for key, name in naming.segment_names(session) if key in incident.segments],
+        "region_names": [name for key, name in naming.region_names(session) if key in incident.regions],
+    }
+
+
+def _what_is_to_be_done(session: Session, incident: Incident) -> dict[str, object]:
+    rows = playbook.rows(session, incident, operator(), now())
+    return {
+        "clocks": clock_facts.due(session, incident, operator(), now()),
+        "rows": rows,
+        "row_names": _names(session, {row.by for row in rows if row.by is not None}),
+        "measures": {key: naming.picked(one) for key, one in playbook.measure_texts(session, incident).items()},
+        "gate": open_gate(rows),
+        "owner": session.get(User, incident.owner_id) if incident.owner_id is not None else None,
+        "people": list(session.scalars(select(User).where(User.disabled_at.is_(None)).order_by(User.name))),
+        "act": _next_act(incident),
+        "recurrence": playbook.recurrence(session, incident).count,
+    }
+
+
+def _what_is_happening(session: Session, incident: Incident) -> dict[str, object]:
+    return {
+        "updates": _updates(session, incident),
+        "campaigns_here": _campaigns(session, incident),
+        "told": touched.told(session, incident),
+        "verified_by": session.get(User, incident.crediting_verified_by) if incident.crediting_verified_by else None,
+    }
+
+
+def _next_act(incident: Incident) -> str:
+    """The one act that comes next, always at the same place."""
+    if incident.publication in (Publication.DRAFT, Publication.SCHEDULED):
+        return "publish"
+    if incident.publication is not Publication.PUBLISHED or incident.state in ENDED:
+        return "none"
+    if incident.state in BROKEN:
+        return "restore" if incident.state is IncidentState.MONITORING else "update"
+    return "resolve" if incident.crediting_verified_at is not None else "crediting"
+
+
+def _seen(session: Session, incident: Incident) -> Seen:
+    state = session.scalars(select(PageState)).one()
+    newest = session.get(PageRevision, state.revision)
+    told = newest is not None and incident.public_id in newest.incidents
+    return Seen(told, state.wanted > state.published, state.published_at)
+
+
+def _ways(session: Session) -> list[tuple[str, RouteNow]]:
+    listed = [one for one in routes.list_routes(session, now()) if one.route.kind is RouteKind.PAYMENT]
+    named = texts.read(session, "route", [one.route.id for one in listed])
+    return [(naming.picked(named.get((one.route.id, "name"))), one) for one in listed]
+
+
+def _uncovered(session: Session, incident: Incident) -> list[tuple[str, str]]:
+    segments, regions = dict(naming.segment_names(session)), dict(naming.region_names(session))
+    pairs = routes.uncovered_pairs(session, incident, RouteKind.PAYMENT, now())
+    return [(segments.get(segment, segment), regions.get(region, region)) for segment, region in pairs]
+
+
+def _acknowledged(session: Session, incident: Incident) -> set[int]:
+    """Policies whose present revision some dunning system applies."""
+    policies: list[GracePolicy] = grace_policies.policies_of(session, incident)
+    return {
+        policy.id
+        for policy in policies
+        if any(one.revision == policy.revision for one in grace_policies.acknowledgements(session, policy))
+    }
+
+
+def _names(session: Session, public_ids: set[str]) -> dict[str, str]:
+    found = session.execute(select(User.public_id, User.name).where(User.public_id.in_(public_ids)))
+    return dict(found.tuples().all())
+
+
+def _updates(session: Session, incident: Incident) -> list[Told]:
+    found = updates.list_updates(session, incident)
+    bodies = texts.read(session, "incident_update", [one.id for one in found])
+    people = session.execute(select(User.id, User.name).where(User.id.in_({one.author_id for one in found})))
+    names = dict(people.tuples().all())
+    return [Told(one, bodies[one.id, "body"], names.get(one.author_id or 0, "")) for one in found]
+
+
+def _campaigns(session: Session, incident: Incident) -> list[tuple[Campaign, Course]]:
+    found = session.scalars(select(Campaign).where(Campaign.incident_id == incident.id).order_by(Campaign.id.desc()))
+    return [(one, course(counts.read(session, one.id))) for one in found]

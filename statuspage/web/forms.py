@@ -1,0 +1,169 @@
+"""Read a form: typed values, all mistakes at once, and a one-time key so that a doubled click has one effect."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from flask import request
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+
+from statuspage.domain.errors import RuleError
+from statuspage.services import idempotency
+from statuspage.web.wiring import now, wiring
+
+KEY = "once"
+_KEY_FORM = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_UNREPEATED = frozenset({KEY, "csrf_token"})
+LONGEST_TEXT = 10_000
+LONGEST_LINE = 200
+
+E = TypeVar("E", bound=StrEnum)
+
+
+class InputError(RuleError):
+    """A form with mistakes: `fields` names each with its remedy."""
+
+    def __init__(self, fields: dict[str, str]) -> None:
+        first = next(iter(fields))
+        super().__init__("form.invalid", "; ".join(f"{name}: {text}" for name, text in fields.items()), first)
+        self.fields = fields
+
+    def __reduce__(self) -> tuple[type[InputError], tuple[dict[str, str]]]:  # type: ignore[override]  # one argument, not three
+        return type(self), (self.fields,)
+
+
+class Fields:
+    """The fields of one submitted form. Reading collects mistakes; `check` raises them together."""
+
+    def __init__(self, form: MultiDict[str, str], zone: ZoneInfo, locales: Collection[str]) -> None:
+        self.form = form
+        self.zone = zone
+        self.locales = locales
+        self.mistakes: dict[str, str] = {}
+
+    def text(self, name: str, *, required: bool = False, limit: int = LONGEST_LINE) -> str:
+        """Stripped, line ends as \\n; "" when absent."""
+        value = self.form.get(name, "").replace("\r\n", "\n").strip()
+        if "\0" in value:
+            self.mistakes[name] = "has a NUL character; type it anew."
+        elif len(value) > limit:
+            self.mistakes[name] = f"has {len(value)} characters; {limit} are allowed."
+        elif required and not value:
+            self.mistakes[name] = "is empty; fill it in."
+        return value
+
+    def texts(self, prefix: str, *, limit: int = LONGEST_TEXT, required: str | None = None) -> dict[str, str]:
+        """`prefix.<locale>` of every locale that has one; `required` names a locale that must."""
+        read = {one: self.text(f"{prefix}.{one}", limit=limit, required=one == required) for one in self.locales}
+        return {locale: body for locale, body in read.items() if body}
+
+    def choice(self, name: str, names: type[E]) -> E | None:
+        """A value of the enum; None when empty."""
+        value = self.form.get(name, "")
+        if not value:
+            return None
+        try:
+            return names(value)
+        except ValueError:
+            self.mistakes[name] = f"cannot be {value[:40]!r}; choose one of: {', '.join(names)}."
+            return None
+
+    def needed(self, name: str, names: type[E]) -> E:
+        """A value of the enum; the first one stands in until `check` raises."""
+        value = self.choice(name, names)
+        if value is None:
+            self.mistakes.setdefault(name, f"is empty; choose one of: {', '.join(names)}.")
+            return next(iter(names))
+        return value
+
+    def several(self, name: str, allowed: Iterable[str]) -> list[str]:
+        """The ticked values, in the order of `allowed`."""
+        ticked = set(self.form.getlist(name))
+        known = list(allowed)
+        if strange := ticked - set(known):
+            self.mistakes[name] = f"cannot be {min(strange)[:40]!r}; reload the form."
+        return [value for value in known if value in ticked]
+
+    def flag(self, name: str) -> bool:
+        return self.form.get(name) == "1"
+
+    def moment(self, name: str, *, required: bool = False) -> datetime | None:
+        """A local time of the operator's zone as aware UTC; None when empty. Of a repeated hour the first is meant."""
+        value = self.text(name, required=required)
+        if not value:
+            return None
+        try:
+            return datetime.fromisoformat(value).replace(tzinfo=self.zone).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.mistakes[name] = f"is {value[:30]!r}, which is no time; write it as 2026-11-22T14:20."
+            return None
+
+    def count(self, name: str, *, required: bool = False, most: int = 2**31 - 1) -> int | None:
+        """A whole number from 0 to `most`; None when empty."""
+        value = self.text(name, required=required, limit=20)
+        if not value:
+            return None
+        if not re.fullmatch(r"[0-9]{1,10}", value) or int(value) > most:
+            self.mistakes[name] = f"is {value!r}; write a whole number from 0 to {most}."
+            return None
+        return int(value)
+
+    def check(self) -> None:
+        """Raises InputError when anything read so far was wrong."""
+        if self.mistakes:
+            raise InputError(self.mistakes)
+
+
+def fields() -> Fields:
+    """The form of this request."""
+    settings = wiring().settings
+    return Fields(request.form, settings.zone, settings.locales)
+
+
+def given(name: str, default: object = "") -> str:
+    """What the refused form said, so that nobody types it twice; `default` on a fresh one."""
+    if request.method == "POST" and name in request.form:
+        return request.form[name]
+    return "" if default is None else str(default)
+
+
+def ticked(name: str, default: Collection[str] = ()) -> Collection[str]:
+    """The boxes that the refused form had ticked; `default` on a fresh one."""
+    return request.form.getlist(name) if request.method == "POST" else default
+
+
+def once() -> Markup:
+    """The hidden one-time key of a form that makes something."""
+    return Markup('<input type="hidden" name="once" value="{}">').format(secrets.token_urlsafe(18))
+
+
+def repeated(session: Session, scope: str) -> str | None:
+    """What the same form made when it was sent before; None for the first time."""
+    return idempotency.earlier_result(session, scope, key(), _content())
+
+
+def remember(session: Session, scope: str, result_id: str) -> None:
+    """Keep what this form made, in the transaction that made it."""
+    idempotency.remember(session, scope, key(), _content(), result_id, now())
+
+
+def key() -> str:
+    """The one-time key of the submitted form; RuleError when it has none."""
+    value = request.form.get(KEY, "")
+    if not _KEY_FORM.fullmatch(value):
+        raise RuleError("form.no_key", "once: the form has no one-time key. Reload the page and send it again.", KEY)
+    return value
+
+
+def _content() -> str:
+    pairs = sorted((name, value) for name, value in request.form.items(multi=True) if name not in _UNREPEATED)
+    return hashlib.sha256(repr((request.path, pairs)).encode()).hexdigest()

@@ -1,0 +1,225 @@
+"""The frame around every page of the console: words in the reader's language, times in the operator's zone."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import cast
+
+from flask import Flask, Response, flash, g, make_response, redirect, request, session
+from flask import render_template as flask_render
+from flask.typing import ResponseReturnValue
+from jinja2 import StrictUndefined
+from markupsafe import Markup, escape
+
+from statuspage.domain.component import ComponentState
+from statuspage.domain.errors import RuleError
+from statuspage.domain.incident import ENDED, RESTORED, Publication
+from statuspage.domain.publication import Gap
+from statuspage.domain.roles import Permission
+from statuspage.domain.route import RouteState
+from statuspage.i18n import LANGUAGE_NAMES, LANGUAGE_TAGS, Moments, catalogue, gettext, negotiate
+from statuspage.models import Incident
+from statuspage.web import assets
+from statuspage.web.access import may
+from statuspage.web.forms import InputError, given, once, ticked
+from statuspage.web.wiring import now, wiring
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+LOCALE = "locale"
+_COMPONENT_SHAPES = {
+    ComponentState.OPERATIONAL: "works",
+    ComponentState.DEGRADED_PERFORMANCE: "delayed",
+    ComponentState.PARTIAL_OUTAGE: "disturbed",
+    ComponentState.MAJOR_OUTAGE: "down",
+    ComponentState.UNDER_MAINTENANCE: "maintenance",
+}
+SECTIONS = (
+    (Permission.INCIDENT_VIEW, "incidents.index", "incidents"),
+    (Permission.INCIDENT_VIEW, "routes.index", "routes"),
+    (Permission.USER_EDIT, "staff.index", "users"),
+    (Permission.AUDIT_VIEW, "audit.index", "audit"),
+)
+"""What the frame offers: who may, where it is, its word."""
+
+
+def furnish(app: Flask) -> None:
+    """Give the templates their words and marks."""
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(
+        t=t,
+        told=told,
+        mistake=mistake,
+        ticked=ticked,
+        sections=SECTIONS,
+        incident_shape=incident_shape,
+        route_shape=route_shape,
+        component_shape=component_shape,
+        clock_name=clock_name,
+        gap_text=gap_text,
+        playbook_reason=playbook_reason,
+        may=may,
+        P=Permission,
+        once=once,
+        given=given,
+        asset=assets.address,
+        languages=LANGUAGE_NAMES,
+    )
+    app.jinja_env.filters.update(
+        moment=moment,
+        moment_text=moment_text,
+        clock=clock,
+        until=until,
+        iso=iso,
+        span=span,
+        number=number,
+        local=local_input,
+    )
+    app.context_processor(_frame)
+
+
+def _frame() -> dict[str, object]:
+    settings = wiring().settings
+    return {
+        "locale": locale(),
+        "tag": LANGUAGE_TAGS[locale()],
+        "operator": settings.brand_name or settings.operator_name,
+        "locales": settings.locales,
+        "user": g.get("user"),
+        "now": now(),
+    }
+
+
+def locale() -> str:
+    """What the person chose in this log-in, else at the account, else what the browser asks for."""
+    settings = wiring().settings
+    chosen = session.get(LOCALE) or (g.user.locale if g.get("user") is not None else None)
+    if chosen in settings.locales:
+        return cast(str, chosen)
+    return negotiate(request.headers.get("Accept-Language", ""), settings.locales, settings.default_locale)
+
+
+def t(key: str, **values: object) -> str:
+    """The console's text of `key`; one that begins with "page." or "report." is that catalogue's own."""
+    return gettext(locale(), key if key.startswith(("page.", "report.")) else f"console.{key}", **values)
+
+
+def has_text(key: str) -> bool:
+    return f"console.{key}" in catalogue(locale())
+
+
+def told(error: RuleError) -> str:
+    """A refusal in the reader's language where the catalogue has its code, else as the rule words it."""
+    key = f"refusal.{error.code.replace('.', '_')}"
+    return t(key) if has_text(key) else error.message
+
+
+def mistake(error: RuleError | None, field: str) -> str:
+    """What is wrong with one field, "" when nothing is."""
+    if isinstance(error, InputError):
+        return error.fields.get(field, "")
+    return told(error) if error is not None and error.field == field else ""
+
+
+def incident_shape(incident: Incident) -> str:
+    """The mark of an incident in a list."""
+    if incident.publication is not Publication.PUBLISHED:
+        return "unknown"
+    if incident.state in ENDED:
+        return "works"
+    return "delayed" if incident.state in RESTORED else "down"
+
+
+def route_shape(state: RouteState) -> str:
+    return {"works": "works", "works_delayed": "delayed", "degraded": "disturbed", "down": "down"}.get(state, "unknown")
+
+
+def component_shape(state: ComponentState) -> str:
+    return _COMPONENT_SHAPES[state]
+
+
+def moments() -> Moments:
+    return Moments(locale(), wiring().settings.zone, now())
+
+
+def moment(at: datetime | None) -> Markup | str:
+    """A time with its zone, exact to machines; a dash where there is none."""
+    if at is None:
+        return "–"
+    words = moments()
+    return Markup('<time datetime="{}">{}</time>').format(words.iso(at), words.moment(at))
+
+
+def moment_text(at: datetime | None) -> str:
+    """`moment` for the middle of a sentence."""
+    return "–" if at is None else moments().moment(at)
+
+
+def clock_name(key: str) -> str:
+    """A clock by its key: first_notice, or "report:" and the report's own key."""
+    name, _, report = key.partition(":")
+    return t("clock.report", name=t(f"clock.report_{report}")) if report else t(f"clock.{name}")
+
+
+def gap_text(gap: Gap) -> str:
+    """What the incident does not say yet."""
+    field, _, missing = gap.field.partition(":")
+    return t(gap.hint, language=LANGUAGE_NAMES.get(missing, missing)) if missing else t(f"checklist.{field}")
+
+
+def playbook_reason(reason: str) -> str:
+    """Why a row is not needed: a key of the rule, or a person's own words."""
+    key = f"reason.{reason.removeprefix('playbook.')}"
+    return t(key) if has_text(key) else reason
+
+
+def clock(at: datetime | None) -> Markup | str:
+    """The bare time on this day, else day and time."""
+    if at is None:
+        return "–"
+    words = moments()
+    return Markup('<time datetime="{}">{}</time>').format(words.iso(at), words.clock(at, beside=now()))
+
+
+def until(end: datetime | None) -> str:
+    """An exclusive end as readers are told it: midnight is 24:00 of the day that ends."""
+    return "–" if end is None else moments().until(end)
+
+
+def iso(at: datetime) -> str:
+    return moments().iso(at)
+
+
+def span(length: timedelta) -> str:
+    return moments().duration(length)
+
+
+def number(value: int | None) -> str:
+    """Thousands apart by a narrow no-break space, which all three languages read."""
+    return "–" if value is None else f"{value:,}".replace(",", " ")
+
+
+def local_input(at: datetime | None) -> str:
+    """A time as `<input type="datetime-local">` holds it, in the operator's zone."""
+    return "" if at is None else f"{at.astimezone(wiring().settings.zone):%Y-%m-%dT%H:%M}"
+
+
+def render(template_name: str, /, **context: object) -> str:
+    return flask_render(template_name, **context)
+
+
+def made(answer: ResponseReturnValue) -> Response:
+    return make_response(answer)
+
+
+def done(key: str, address: str, **values: object) -> ResponseReturnValue:
+    """Say what happened and go on to `address` with a GET, so that a reload repeats nothing."""
+    flash(t(key, **values))
+    return redirect(address, code=303)
+
+
+def lines(text: str) -> Markup:
+    """A plain text with its line breaks."""
+    return Markup("<br>").join(escape(line) for line in text.splitlines())

@@ -1,0 +1,40 @@
+"""How often one address may try: a bucket per address in this process's memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Lock
+
+MOST_ADDRESSES = 10_000
+"""What is remembered at most; the longest silent address is forgotten first."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`tries` at once, and as many again over `per`."""
+
+    tries: int
+    per: timedelta
+
+
+class Throttle:
+    """Thread-safe. Each web process counts for itself, so the true limit is this one times the processes."""
+
+    def __init__(self, limit: Limit) -> None:
+        self.limit = limit
+        self._lock = Lock()
+        self._left: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
+
+    def take(self, address: str, now: datetime) -> bool:
+        """Use up one try; False when there is none left."""
+        with self._lock:
+            left, since = self._left.pop(address, (float(self.limit.tries), now))
+            refilled = max((now - since) / self.limit.per, 0.0) * self.limit.tries
+            left = min(left + refilled, float(self.limit.tries))
+            allowed = left >= 1
+            self._left[address] = (left - 1 if allowed else left, max(now, since))
+            while len(self._left) > MOST_ADDRESSES:
+                self._left.popitem(last=False)
+            return allowed

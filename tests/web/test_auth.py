@@ -1,0 +1,171 @@
+"""Logging in, staying in, and being kept out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from statuspage.clock import FrozenClock
+from statuspage.db import Sessions, transaction
+from statuspage.services import users
+from statuspage.services.actor import CLI
+from statuspage.web import auth
+from statuspage.web.throttle import Limit, Throttle
+from tests.databases import NOW
+from tests.web.site import PASSWORD, Browser, Build
+
+OTHER = "five other random words now"
+ELSEWHERE = {"REMOTE_ADDR": "203.0.113.9"}
+
+
+@pytest.fixture(autouse=True)
+def fresh_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "tries", Throttle(auth.tries.limit))
+
+
+def test_the_console_sends_a_stranger_to_the_log_in(browser: Browser) -> None:
+    """Without a log-in every page of the console leads to the log-in and back again afterwards."""
+    answer = browser.get("/console/password")
+    assert answer.status_code == 302
+    assert answer.location == "/console/login?next=/console/password?"
+
+
+def test_a_person_logs_in_and_out(browser: Browser, person: Callable[..., str]) -> None:
+    """The right password opens the console; logging out ends the log-in on the server too."""
+    assert browser.log_in(person()).status_code == 303
+    assert browser.get("/console/password").status_code == 200
+    cookie = browser.client.get_cookie("console")
+    browser.post("/console/logout")
+    assert cookie is not None
+    browser.client.set_cookie("console", cookie.value)
+    assert browser.get("/console/password").status_code == 302
+
+
+@pytest.mark.parametrize("password", ["wrong password here", ""])
+def test_every_refused_log_in_reads_the_same(browser: Browser, person: Callable[..., str], password: str) -> None:
+    """Whether an address exists cannot be read off the answer."""
+    known = browser.log_in(person(), password)
+    unknown = browser.log_in("nobody@demo.example", password)
+    assert (known.status_code, unknown.status_code) == (422, 422)
+    assert _without_tokens(known.text) == _without_tokens(unknown.text)
+
+
+def test_one_address_cannot_try_for_ever(browser: Browser, person: Callable[..., str], clock: FrozenClock) -> None:
+    """After ten tries even the right password waits, whoever's account was tried."""
+    email = person()
+    for number in range(auth.tries.limit.tries):
+        browser.log_in(f"nobody{number}@demo.example", "wrong password here")
+    assert browser.log_in(email).status_code == 422
+    clock.advance(auth.tries.limit.per)
+    assert browser.log_in(email).status_code == 303
+
+
+def test_a_first_password_works_on_this_machine_only_and_must_be_changed(
+    browser: Browser, sessions: Sessions, clock: FrozenClock
+) -> None:
+    """From elsewhere it is refused like a wrong one; here it leads to the change and nowhere else."""
+    with transaction(sessions) as session:
+        user, first = users.add_user(session, CLI, email="new@demo.example", role="viewer", now=clock.now())
+    browser.client.environ_base.update(ELSEWHERE)
+    assert browser.log_in(user.email, first).status_code == 422
+    browser.client.environ_base["REMOTE_ADDR"] = "127.0.0.1"
+    browser.log_in(user.email, first)
+    assert browser.get("/console/").location == "/console/password"
+    browser.get("/console/password")
+    changed = browser.post("/console/password", {"current": first, "new": PASSWORD, "again": PASSWORD})
+    assert changed.status_code == 303
+    browser.client.environ_base.update(ELSEWHERE)
+    assert browser.log_in(user.email).status_code == 303
+
+
+def test_a_first_password_is_not_taken_from_an_unnamed_proxy(
+    browser: Browser, sessions: Sessions, clock: FrozenClock
+) -> None:
+    """A proxy on this machine that no setting names makes every visitor look local; its own header gives it away."""
+    with transaction(sessions) as session:
+        user, first = users.add_user(session, CLI, email="new@demo.example", role="viewer", now=clock.now())
+    browser.client.environ_base["HTTP_X_FORWARDED_FOR"] = "203.0.113.9"
+    assert browser.log_in(user.email, first).status_code == 422
+
+
+def test_a_trusted_proxy_is_believed(build: Build, sessions: Sessions, clock: FrozenClock) -> None:
+    """Behind a proxy that the settings name, the client is the one it names."""
+    with transaction(sessions) as session:
+        user, first = users.add_user(session, CLI, email="new@demo.example", role="viewer", now=clock.now())
+    browser = Browser(build(trusted_proxies="10.0.0.0/8").test_client())
+    browser.client.environ_base.update({"REMOTE_ADDR": "10.0.0.7", "HTTP_X_FORWARDED_FOR": "127.0.0.1"})
+    assert browser.log_in(user.email, first).status_code == 303
+
+
+def test_changing_the_password_ends_other_log_ins(build: Build, person: Callable[..., str]) -> None:
+    """A stolen log-in does not outlive the change."""
+    app, email = build(), person()
+    here, there = Browser(app.test_client()), Browser(app.test_client())
+    here.log_in(email)
+    there.log_in(email)
+    here.get("/console/password")
+    here.post("/console/password", {"current": PASSWORD, "new": OTHER, "again": OTHER})
+    assert here.get("/console/password").status_code == 200
+    assert there.get("/console/password").status_code == 302
+
+
+def test_the_passwords_must_agree(engineer: Browser) -> None:
+    """A mistyped new password is refused at its field, and the log-in goes on."""
+    engineer.get("/console/password")
+    answer = engineer.post("/console/password", {"current": PASSWORD, "new": OTHER, "again": "five"})
+    assert answer.status_code == 422
+    assert 'id="again-mistake"' in answer.text
+
+
+def test_the_log_in_lasts_a_shift(engineer: Browser, clock: FrozenClock) -> None:
+    """After twelve hours the password is asked again, however busy the person was."""
+    for _ in range(13):
+        clock.advance(timedelta(hours=1))
+        answer = engineer.get("/console/password")
+    assert answer.status_code == 302
+
+
+@pytest.mark.parametrize("onward", ["https://evil.example/", "//evil.example", "/console/\\x", "/else", "/console/\n"])
+def test_the_log_in_never_leads_to_another_site(browser: Browser, person: Callable[..., str], onward: str) -> None:
+    """`next` is believed only for a page of this console."""
+    email = person()
+    browser.get("/console/login")
+    answer = browser.post("/console/login", {"email": email, "password": PASSWORD, "next": onward})
+    assert answer.location == "/console/incidents"
+
+
+def test_a_form_without_its_token_is_refused(engineer: Browser) -> None:
+    """Another site cannot make a logged-in person's browser act."""
+    engineer.page = ""
+    assert engineer.post("/console/logout").status_code == 400
+    assert engineer.get("/console/password").status_code == 200
+
+
+def test_the_language_is_chosen_by_anybody(browser: Browser) -> None:
+    """The log-in page itself can be read in every language of the page."""
+    browser.get("/console/login")
+    browser.post("/console/language", {"locale": "zh", "next": "/console/login"})
+    assert "<h1>登录</h1>" in browser.get("/console/login").text
+
+
+def test_the_bucket_forgets_the_longest_silent_address() -> None:
+    """A flood of addresses cannot fill the memory, and cannot empty the bucket of the one that floods."""
+    throttle = Throttle(Limit(tries=1, per=timedelta(minutes=1)))
+    assert throttle.take("a", NOW)
+    assert not throttle.take("a", NOW)
+    for number in range(20_000):
+        throttle.take(str(number), NOW)
+    assert throttle.take("a", NOW)
+
+
+def test_the_bucket_survives_a_clock_set_back() -> None:
+    """Time running backwards neither refills nor raises."""
+    throttle = Throttle(Limit(tries=1, per=timedelta(minutes=1)))
+    assert throttle.take("a", NOW)
+    assert not throttle.take("a", NOW - timedelta(hours=1))
+
+
+def _without_tokens(page: str) -> str:
+    return "\n".join(line for line in page.splitlines() if "csrf_token" not in line and 'name="email"' not in line)
