@@ -234,7 +234,7 @@ def _updates(
 def _promises(session: Session, words: Vocabulary, drill: bool) -> tuple[PromiseView, ...]:
     query = select(GracePolicy, Incident.public_id).join(Incident, Incident.id == GracePolicy.incident_id)
     query = query.where(GracePolicy.published_until.is_not(None), Incident.drill == drill).order_by(GracePolicy.id)
-    rows = session.execute(query).tuples().all()
+    rows = session.execute(query).all()
     limits = texts.read(session, "grace_policy", [policy.id for policy, _ in rows])
     return tuple(
         PromiseView(

@@ -1,0 +1,370 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, update
+
+from statuspage.clock import FrozenClock
+from statuspage.config import Settings
+from statuspage.db import Sessions, transaction
+from statuspage.domain.component import ComponentState
+from statuspage.domain.grace import GraceMode, GraceState
+from statuspage.domain.incident import CauseCategory, IncidentState, Publication
+from statuspage.domain.route import Behaviour, RouteKind, RouteState
+from statuspage.models import (
+    Blob,
+    Component,
+    ComponentChange,
+    ComponentGroup,
+    GracePolicy,
+    Incident,
+    IncidentComponent,
+    IncidentUpdate,
+    PageRevision,
+    PageState,
+    Region,
+    Route,
+    Segment,
+)
+from statuspage.publish import publisher
+from statuspage.publish.build import page_view
+from statuspage.publish.mirror import Mirror
+from statuspage.publish.publisher import PUBLIC_FOLDER, mirror_from_database, publish
+from statuspage.publish.site import REFRESH, boundary, render
+from statuspage.services import page, texts
+from statuspage.services.leases import LeaseLost
+from tests.databases import NOW
+
+
+@dataclass(frozen=True)
+class World:
+    sessions: Sessions
+    settings: Settings
+    clock: FrozenClock
+
+    @property
+    def mirror(self) -> Mirror:
+        return Mirror(self.settings.data_dir / PUBLIC_FOLDER)
+
+    def publish(self) -> bool:
+        return publish(self.sessions, self.settings, self.clock)
+
+    def shown(self, path: str) -> str:
+        mirror = self.mirror
+        return mirror.read(mirror.manifest().entries[path].sha256).decode()
+
+    def state(self) -> PageState:
+        with transaction(self.sessions, read_only=True) as session:
+            return session.get_one(PageState, 1)
+
+    def change(self) -> None:
+        with transaction(self.sessions) as session:
+            page.bump(session)
+
+
+@pytest.fixture
+def world(sessions: Sessions, clock: FrozenClock, tmp_path: Path) -> World:
+    settings = Settings(data_dir=tmp_path / "var", base_url="https://status.example.com", support_phone="0500")
+    with transaction(sessions) as session:
+        session.add(Region(key="msk", time_zone="Europe/Moscow"))
+        session.add(Segment(key="prepaid"))
+        group = ComponentGroup(key="billing")
+        session.add(group)
+        session.flush()
+        component = Component(
+            key="top_up",
+            group_id=group.id,
+            state=ComponentState.MAJOR_OUTAGE,
+            provides="billing_core",
+            created_at=NOW - timedelta(days=100),
+            updated_at=NOW,
+        )
+        calls = Component(key="calls", created_at=NOW - timedelta(days=100), updated_at=NOW - timedelta(days=100))
+        session.add_all([component, calls])
+        session.flush()
+        incident = _incident(NOW)
+        session.add(incident)
+        session.flush()
+        told = IncidentUpdate(incident_id=incident.id, state=IncidentState.INVESTIGATING, at=NOW, created_at=NOW)
+        session.add_all([told, _route("bank_app", NOW), _policy(incident, NOW)])
+        major = ComponentState.MAJOR_OUTAGE
+        session.add(IncidentComponent(incident_id=incident.id, component_id=component.id, state=major, current=major))
+        session.flush()
+        session.add(
+            ComponentChange(
+                component_id=component.id,
+                update_id=told.id,
+                at=NOW,
+                old_state=ComponentState.OPERATIONAL,
+                new_state=major,
+            )
+        )
+        for entity, entity_id, field, bodies in (
+            ("component", component.id, "name", {"ru": "Пополнение", "zh": "充值", "en": "Top-up"}),
+            ("component", calls.id, "name", {"ru": "Звонки", "zh": "通话", "en": "Calls"}),
+            ("incident", incident.id, "title", {"ru": "Не работает пополнение", "en": "Top-up is down"}),
+            ("incident_update", told.id, "body", {"ru": "Выясняем.", "zh": "正在排查。", "en": "We are looking."}),
+        ):
+            texts.write(session, entity, entity_id, field, bodies, "ru", NOW)
+    return World(sessions, settings, clock)
+
+
+def _incident(now: datetime) -> Incident:
+    return Incident(
+        state=IncidentState.INVESTIGATING,
+        publication=Publication.PUBLISHED,
+        cause=CauseCategory.DATABASE,
+        profile="default_billing",
+        segments=["prepaid"],
+        regions=["msk"],
+        not_affected=["calls"],
+        started_at=now,
+        declared_at=now,
+        published_at=now,
+        next_update_at=now + timedelta(hours=1),
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _route(key: str, now: datetime) -> Route:
+    return Route(
+        key=key,
+        kind=RouteKind.PAYMENT,
+        set_state=RouteState.WORKS,
+        state_since=now,
+        checked_at=now,
+        depends_on=["bank", "billing_core"],
+        behaviour=Behaviour.QUEUES,
+        regions=[],
+        segments=[],
+        pay_types=[],
+        updated_at=now,
+    )
+
+
+def _policy(incident: Incident, now: datetime) -> GracePolicy:
+    return GracePolicy(
+        incident_id=incident.id,
+        state=GraceState.ACTIVE,
+        mode=GraceMode.FOLLOWS_INCIDENT,
+        segments=["prepaid"],
+        regions=[],
+        excluded=[],
+        actions=["no_suspend"],
+        starts_at=now,
+        rolling_hours=72,
+        tail_days=3,
+        time_zone="Europe/Moscow",
+        hard_cap_days=14,
+        release={},
+        published_until=now + timedelta(days=3),
+        created_at=now,
+    )
+
+
+def test_a_committed_change_is_on_the_disk_in_every_language(world: World) -> None:
+    """One call renders, stores and mirrors: sentence, promise, routes, update and what is not affected."""
+    assert world.publish()
+    english, chinese = world.shown("/en/"), world.shown("/zh/")
+    assert "Top-up is down" in english
+    assert "Your line stays on until" in english
+    assert "We are looking." in english
+    assert "Not affected" in english
+    # The Chinese title is missing, so the sentence is made of the component's name and nobody waits for a translator.
+    assert "充值" in chinese
+    assert "正在排查" in chinese
+    state = world.state()
+    assert (state.published, state.revision, state.lease_owner) == (state.wanted, 1, None)
+
+
+def test_publishing_again_without_a_change_does_nothing(world: World) -> None:
+    """An up-to-date page is left alone until its boundary."""
+    world.publish()
+    assert not world.publish()
+    assert world.state().revision == 1
+
+
+def test_the_page_is_published_again_at_its_boundary(world: World) -> None:
+    """When the clock reaches the moment at which the bytes change, the next tick renders."""
+    world.publish()
+    due = world.state().boundary_at
+    assert due == NOW + REFRESH
+    world.clock.set(due - timedelta(seconds=1))
+    assert not world.publish()
+    world.clock.set(due)
+    assert world.publish()
+    assert world.mirror.manifest().as_of == due
+
+
+def test_only_one_publishes_and_a_dead_ones_lease_runs_out(world: World) -> None:
+    """While another holds the lease this call returns; after the lease's end it takes over."""
+    with transaction(world.sessions) as session:
+        lease = NOW + publisher.LEASE
+        session.execute(update(PageState).values(lease_owner="another", lease_until=lease))
+    assert not world.publish()
+    world.clock.set(NOW + publisher.LEASE)
+    assert world.publish()
+
+
+def test_who_slept_past_the_lease_stores_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A publisher that another has replaced while it rendered leaves no trace."""
+    real = render
+
+    def stolen(view: object) -> object:
+        with transaction(world.sessions) as session:
+            session.execute(update(PageState).values(lease_owner="another", lease_until=NOW + timedelta(minutes=1)))
+        return real(view)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(publisher, "render", stolen)
+    with pytest.raises(LeaseLost):
+        world.publish()
+    state = world.state()
+    assert (state.revision, state.lease_owner) == (0, "another")
+    with transaction(world.sessions, read_only=True) as session:
+        assert session.scalar(select(func.count()).select_from(PageRevision)) == 0
+
+
+def test_a_change_during_the_rendering_is_published_by_the_same_call(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that was committed while the page was being rendered waits for a tick."""
+    real, late = render, [True]
+
+    def change_meanwhile(view: object) -> object:
+        if late:
+            late.clear()
+            world.change()
+        return real(view)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(publisher, "render", change_meanwhile)
+    world.publish()
+    state = world.state()
+    assert (state.published, state.revision) == (state.wanted, 2)
+
+
+def test_a_failed_rendering_leaves_the_old_page_and_frees_the_lease(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a fault the next call can try at once."""
+    world.publish()
+    world.change()
+
+    def broken(_view: object) -> object:
+        raise RuntimeError("no template")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publisher, "render", broken)
+        with pytest.raises(RuntimeError):
+            world.publish()
+    assert world.mirror.manifest().revision == 1
+    assert world.publish()
+    assert world.mirror.manifest().revision == 2
+
+
+def test_another_host_mirrors_from_the_database(world: World, tmp_path: Path) -> None:
+    """A host that rendered nothing shows the same bytes; a lost mirror is healed by the next tick."""
+    world.publish()
+    other = Mirror(tmp_path / "elsewhere")
+    assert mirror_from_database(world.sessions, other, NOW)
+    assert other.manifest() == world.mirror.manifest()
+    assert not mirror_from_database(world.sessions, other, NOW)
+    shutil.rmtree(world.settings.data_dir / PUBLIC_FOLDER)
+    assert not world.publish()
+    assert "Top-up is down" in world.shown("/en/")
+
+
+def test_only_what_is_new_is_stored(world: World) -> None:
+    """A refreshing without news stores the pages that carry its date and nothing else."""
+    world.publish()
+    with transaction(world.sessions, read_only=True) as session:
+        before = set(session.scalars(select(Blob.sha256)))
+    world.clock.advance(REFRESH)
+    world.publish()
+    with transaction(world.sessions, read_only=True) as session:
+        new = set(session.scalars(select(Blob.sha256))) - before
+    manifest = world.mirror.manifest()
+    changed = {path for path, entry in manifest.entries.items() if entry.sha256 in new}
+    assert changed
+    assert all(manifest.entries[path].kind == "page" or "/text/shop." in path for path in changed)
+
+
+def test_blobs_that_no_page_shows_any_more_go(world: World) -> None:
+    """The store does not grow for ever; what the newest revision shows always stays."""
+    world.publish()
+    world.clock.advance(timedelta(days=2))
+    world.publish()
+    with transaction(world.sessions, read_only=True) as session:
+        stored = set(session.scalars(select(Blob.sha256)))
+    assert stored == world.mirror.manifest().blobs()
+
+
+def test_the_revision_keeps_what_it_told_and_what_its_text_lacked(world: World) -> None:
+    """Evidence for the report: the open incidents of the revision, each with the gaps of its checklist."""
+    world.publish()
+    with transaction(world.sessions, read_only=True) as session:
+        revision = session.get_one(PageRevision, 1)
+        incident = session.scalars(select(Incident.public_id)).one()
+    assert revision.incidents == {incident: ["what_happened", "locale:zh"]}
+
+
+def test_the_view_is_read_in_a_fixed_number_of_queries(world: World, count_queries: Callable[[], int]) -> None:
+    """More incidents mean more rows, never more queries."""
+
+    def read() -> int:
+        with transaction(world.sessions, read_only=True) as session:
+            before = count_queries()
+            page_view(session, world.settings, revision=1, now=NOW)
+            return count_queries() - before
+
+    few = read()
+    with transaction(world.sessions) as session:
+        session.add_all(_incident(NOW - timedelta(days=day)) for day in range(1, 30))
+    assert read() == few
+    assert few < 30
+
+
+def test_drafts_withdrawn_incidents_and_drills_are_not_public(world: World) -> None:
+    """Only what is published, and of the real world, is in the view."""
+    with transaction(world.sessions) as session:
+        for publication, drill in (
+            (Publication.DRAFT, False),
+            (Publication.WITHDRAWN, False),
+            (Publication.DUPLICATE, False),
+            (Publication.PUBLISHED, True),
+        ):
+            hidden = _incident(NOW)
+            hidden.publication, hidden.drill = publication, drill
+            session.add(hidden)
+    with transaction(world.sessions, read_only=True) as session:
+        real = page_view(session, world.settings, revision=1, now=NOW)
+        exercise = page_view(session, world.settings, revision=1, now=NOW, drill=True)
+    assert len(real.incidents) == 1
+    assert len(exercise.incidents) == 1
+    assert exercise.drill
+
+
+def test_a_route_is_shown_as_its_dependencies_leave_it_and_ages_to_unknown(world: World) -> None:
+    """With billing down a queueing route is delayed; when its check is too old the page says unknown, by itself."""
+    with transaction(world.sessions, read_only=True) as session:
+        view = page_view(session, world.settings, revision=1, now=NOW)
+        due = boundary(view, NOW + timedelta(minutes=20))
+        later = page_view(session, world.settings, revision=1, now=due)
+    assert view.routes[0].state is RouteState.WORKS
+    assert due == NOW + timedelta(minutes=30, seconds=1)
+    assert later.routes[0].state is RouteState.UNKNOWN
+
+
+def test_the_api_tells_what_the_page_tells(world: World) -> None:
+    """summary.json and the page come from one revision."""
+    world.publish()
+    summary = json.loads(world.shown("/api/v2/summary.json"))
+    assert summary["status"]["indicator"] == "critical"
+    assert summary["incidents"][0]["name"] == "Не работает пополнение"
+    assert summary["incidents"][0]["incident_updates"][0]["affected_components"][0]["new_status"] == "major_outage"
