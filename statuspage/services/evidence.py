@@ -65,14 +65,16 @@ def gather(session: Session, incident: Incident, operator: OperatorFacts, now: d
 def _page(session: Session, incident: Incident) -> dict[str, Any]:
     newest = select(PageRevision.incidents, PageRevision.manifest).order_by(PageRevision.revision.desc()).limit(1)
     row = session.execute(newest).one_or_none()
-    if row is None or incident.public_id not in row.incidents:
+    # A revision lists open incidents; a closed one that was public has been on the page.
+    closed = incident.state in ENDED and incident.published_at is not None
+    if row is None or not (closed or incident.public_id in row.incidents):
         return {"published": False}
-    paths = [str(path) for path in row.manifest]
+    paths = [str(path) for path in row.manifest["entries"]]
     statement = set(words.holding("body").values())
     said = {body for one in words.all_said(session, incident) for body in one.values()}
     return {
         "published": True,
-        "unexplained_gaps": len(row.incidents[incident.public_id] or ()),
+        "unexplained_gaps": len(row.incidents.get(incident.public_id) or ()),
         "short_texts_published": any("/text/ivr" in path for path in paths),
         "triage_linked": any("/terminal" in path for path in paths),
         "phishing_notice_shown": incident.cause is CauseCategory.SECURITY and bool(said & statement),

@@ -11,19 +11,18 @@ from statuspage.domain.incident import Publication
 from statuspage.domain.publication import Gap, PublicationFacts, check_publication, gaps
 from statuspage.domain.roles import Permission
 from statuspage.models import Incident
-from statuspage.services import audit, components, grace, page, routes, texts, updates, words
+from statuspage.services import audit, components, grace, page, texts, updates, words
 from statuspage.services.actor import Actor
 from statuspage.services.incidents import lock
 from statuspage.services.operator_facts import OperatorFacts
 
 
-def checklist(session: Session, incident: Incident, operator: OperatorFacts, now: datetime) -> tuple[Gap, ...]:
+def checklist(session: Session, incident: Incident, operator: OperatorFacts) -> tuple[Gap, ...]:
     """What the incident does not say yet: warnings with a remedy, never a block."""
     title = texts.read(session, "incident", [incident.id])[incident.id, "title"]
     newest = updates.list_updates(session, incident)[0]
     body = texts.read(session, "incident_update", [newest.id])[newest.id, "body"]
     complete = set(title.bodies) & set(body.bodies) - title.outdated - body.outdated
-    payable = any(one.usable for one in routes.list_routes(session, now))
     return gaps(
         PublicationFacts(
             title=title.bodies[title.source],
@@ -38,7 +37,7 @@ def checklist(session: Session, incident: Incident, operator: OperatorFacts, now
             expected_end_said=True,
             next_update_at=incident.next_update_at if incident.resolved_at is None else incident.resolved_at,
             contact=operator.phone,
-            what_to_do="routes" if payable else "",
+            what_to_do="The page itself says how to pay and not to pay twice.",
             missing_locales=[locale for locale in operator.locales if locale not in complete],
         )
     )
@@ -50,7 +49,7 @@ def publish_incident(
     """Show a draft to the public at once, and return what its text leaves out. Publishing twice changes nothing."""
     actor.require(Permission.INCIDENT_PUBLISH)
     lock(session, incident)
-    found = checklist(session, incident, operator, now)
+    found = checklist(session, incident, operator)
     if incident.publication is Publication.PUBLISHED:
         return found
     check_publication(incident.publication, Publication.PUBLISHED)
