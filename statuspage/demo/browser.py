@@ -101,7 +101,7 @@ class Browser:
         return self._fetch(urllib.request.Request(urllib.parse.urljoin(self.base_url, path)))
 
     def submit(self, action: str, button: tuple[str, str] | None = None, **values: str | list[str]) -> str:
-        """Fill in the current page's form whose action matches `action` (an expression), send it, follow the redirect."""
+        """Fill in the current page's form whose action matches `action` (an expression), send it, follow on."""
         form = self._form(action)
         unknown = set(values) - form.names
         if unknown:
