@@ -142,7 +142,12 @@ class Front:
             body = b"This part of the service is not available right now. The status page itself is: /\n"
             await _plain(send, 503, body, [(b"retry-after", b"30")])
         else:
-            await self._dynamic(scope, receive, send)  # type: ignore[arg-type]
+
+            async def received() -> Event:
+                # granian answers with an awaitable of its own; a2wsgi hands it to its thread as a coroutine.
+                return await receive()
+
+            await self._dynamic(scope, received, send)  # type: ignore[arg-type]
 
 
 def make_front(public_dir: Path, wsgi_app: WsgiApp | None) -> Front:
