@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from typing import Any, TypeVar
 
 import click
@@ -25,6 +26,11 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 def as_json(command: _Command) -> _Command:
     """--json, which everything that reads has."""
     return click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")(command)
+
+
+def choices(names: type[StrEnum]) -> list[str]:
+    """The values, as a person types them; Click alone would ask for the members' names."""
+    return [name.value for name in names]
 
 
 def moment(parts: Composition, text: str | None, name: str) -> datetime | None:
