@@ -13,7 +13,7 @@ from statuspage.domain.incident import BROKEN, ENDED, RESTORED, IncidentState, P
 from statuspage.domain.playbook import check_resolve, open_gate
 from statuspage.domain.roles import Permission
 from statuspage.models import Incident, IncidentUpdate
-from statuspage.services import audit, components, grace, page, playbook, updates
+from statuspage.services import audit, campaigns, components, grace, page, playbook, updates
 from statuspage.services.actor import Actor
 from statuspage.services.incidents import check_editable, lock
 from statuspage.services.operator_facts import OperatorFacts
@@ -170,6 +170,8 @@ def _follow(
     now: datetime,
 ) -> None:
     state = incident.state
+    if state in RESTORED and old in BROKEN:
+        campaigns.on_restored(session, actor, incident, now)
     if state not in ENDED:
         if old in ENDED or (old in RESTORED and state in BROKEN):
             incident.crediting_verified_at, incident.crediting_verified_by = None, None
