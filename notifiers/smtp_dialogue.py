@@ -16,6 +16,7 @@ from notifiers.smtp_codes import Stage, refusal
 from notifiers.window import no_answer
 
 LONGEST_REPLY = 32768
+_STAGES = (Stage.SENDER, Stage.RECIPIENT, Stage.DATA)
 
 
 class Reply(NamedTuple):
@@ -65,48 +66,33 @@ class SmtpDialogue(asyncio.Protocol):
         self._end(type(exc).__name__ if exc else "closed")
 
     def propose(self, letter: Letter) -> None:
-        """Sends the envelope ahead of the replies to whatever went before, where the server allows it."""
+        """Sends the envelope ahead of the server's replies, where it allows that."""
         if self._pipelining:
-            self._transport.write(_mail(letter) + _rcpt(letter) + b"DATA\r\n")
+            self._transport.write(_envelope(letter))
 
     async def agreed(self, letter: Letter) -> NotifierError | None:
         """Completes the envelope. None when the server waits for the mail, else its refusal: then nothing was sent."""
-        asked = ((Stage.SENDER, _mail(letter)), (Stage.RECIPIENT, _rcpt(letter)), (Stage.DATA, b"DATA\r\n"))
-        refused: NotifierError | None = None
         try:
-            async with asyncio.timeout(self._answer_seconds):
-                for stage, command in asked:
-                    if not self._pipelining:
-                        if refused is not None:
-                            break
-                        self._transport.write(command)
-                    reply = await self._reply()
-                    if reply.code == 421:
-                        self._end("421")
-                        return refused or refusal(stage, reply.code, reply.text)
-                    if reply.code >= 400 or (stage is Stage.DATA and reply.code != 354):
-                        refused = refused or refusal(stage, reply.code, reply.text)
-                    elif stage is Stage.DATA and refused is not None:
-                        # The server took DATA although nobody is to get it: an empty mail ends it.
-                        self._transport.write(b".\r\n")
-                        await self._reply()
+            refused = await self._agree(letter)
+            if refused is not None and self.usable:
+                # An envelope that was half agreed would refuse the next one.
+                self._transport.write(b"RSET\r\n")
+                await self._reply()
         except (TimeoutError, ConnectionEnded) as error:
             self.abort()
             return NotifierError(Failure.TEMPORARY, sent="no", code=_named(error))
-        if refused is not None:
-            await self._reset()
         return refused
 
-    def hand_over(self, letter: Letter) -> None:
-        """Sends the mail itself; from here until the reply its fate is unknown."""
+    def hand_over(self, letter: Letter, following: Letter | None) -> None:
+        """Sends the mail itself, in one write with the next envelope; until the reply its fate is unknown."""
         self.letters += 1
-        self._transport.write(letter.body)
+        ahead = following is not None and self._pipelining
+        self._transport.write(letter.body + _envelope(following) if ahead and following else letter.body)
 
     async def taken(self) -> NotifierError | None:
         """The server's word on what was handed over: None when it took it."""
         try:
-            async with asyncio.timeout(self._answer_seconds):
-                reply = await self._reply()
+            reply = await self._reply()
         except (TimeoutError, ConnectionEnded) as error:
             self.abort()
             return no_answer(_named(error))
@@ -118,27 +104,39 @@ class SmtpDialogue(asyncio.Protocol):
         """Takes leave without waiting for the answer: everything has been answered for."""
         if self.usable:
             self._transport.write(b"QUIT\r\n")
-            self._transport.close()
+        self._transport.close()
 
     def abort(self) -> None:
         self._end("aborted")
         self._transport.abort()
 
-    async def _reset(self) -> None:
-        """RSET, since an envelope that was half agreed would refuse the next one."""
-        try:
-            async with asyncio.timeout(self._answer_seconds):
-                self._transport.write(b"RSET\r\n")
+    async def _agree(self, letter: Letter) -> NotifierError | None:
+        refused: NotifierError | None = None
+        for stage, command in zip(_STAGES, _commands(letter), strict=True):
+            if not self._pipelining:
+                if refused is not None:
+                    break
+                self._transport.write(command)
+            reply = await self._reply()
+            if reply.code == 421:
+                self._end("421")
+                return refused or refusal(stage, reply.code, reply.text)
+            if reply.code >= 400 or (stage is Stage.DATA and reply.code != 354):
+                refused = refused or refusal(stage, reply.code, reply.text)
+            elif stage is Stage.DATA and refused is not None:
+                # The server took DATA although nobody is to get it: an empty mail ends it.
+                self._transport.write(b".\r\n")
                 await self._reply()
-        except (TimeoutError, ConnectionEnded):
-            self.abort()
+        return refused
 
     async def _reply(self) -> Reply:
+        """The next reply. Raises `TimeoutError` after `answer_seconds` of silence, `ConnectionEnded` after the last."""
         while not self._replies:
             if self._ended is not None:
                 raise self._ended
             self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+            async with asyncio.timeout(self._answer_seconds):
+                await self._waiter
         return self._replies.popleft()
 
     def _wake(self) -> None:
@@ -150,12 +148,12 @@ class SmtpDialogue(asyncio.Protocol):
         self._wake()
 
 
-def _mail(letter: Letter) -> bytes:
-    return b"MAIL FROM:<" + letter.sender.encode() + b">\r\n"
+def _commands(letter: Letter) -> tuple[bytes, bytes, bytes]:
+    return b"MAIL FROM:<%b>\r\n" % letter.sender.encode(), b"RCPT TO:<%b>\r\n" % letter.recipient.encode(), b"DATA\r\n"
 
 
-def _rcpt(letter: Letter) -> bytes:
-    return b"RCPT TO:<" + letter.recipient.encode() + b">\r\n"
+def _envelope(letter: Letter) -> bytes:
+    return b"".join(_commands(letter))
 
 
 def _named(error: Exception) -> str:

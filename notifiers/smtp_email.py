@@ -23,7 +23,7 @@ from notifiers.base import (
 from notifiers.bounce import BOUNCE_PATH, Bounces
 from notifiers.envelope import Envelopes, Letter
 from notifiers.smtp_dialogue import SmtpDialogue
-from notifiers.smtp_pool import CONNECTIONS, SmtpPool, SmtpServer, tired
+from notifiers.smtp_pool import CONNECTIONS, LETTERS_PER_CONNECTION, SmtpPool, SmtpServer, tired
 from notifiers.verp import Verp
 from notifiers.window import Window, no_answer
 
@@ -114,21 +114,19 @@ class SmtpEmail:
         kept = dialogue.letters > 0
         dialogue.propose(ready.letter)
         while upcoming is not None:
-            message, letter = upcoming
+            message = upcoming.message
             refused = await self._agreed(dialogue, window, upcoming)
             if refused is not None and kept and not dialogue.usable:
                 # The server had left a kept connection meanwhile: another one, the mail is untouched.
                 return upcoming
             kept = False
-            if refused is None:
-                dialogue.hand_over(letter)
-            else:
+            if refused is not None:
                 window.settle(message, refused)
-            upcoming = self._next(window)
-            if upcoming is not None and not tired(dialogue):
-                dialogue.propose(upcoming.letter)
-            if refused is None:
-                await self._taken(dialogue, window, Ready(message, letter), upcoming)
+                upcoming = self._next(window)
+                if upcoming is not None and dialogue.usable:
+                    dialogue.propose(upcoming.letter)
+            else:
+                upcoming = await self._hand_over(dialogue, window, upcoming)
             if tired(dialogue):
                 return upcoming
         return None
@@ -141,16 +139,21 @@ class SmtpEmail:
             window.settle(ready.message, _not_started())
             raise
 
-    async def _taken(self, dialogue: SmtpDialogue, window: Window, ready: Ready, upcoming: Ready | None) -> None:
+    async def _hand_over(self, dialogue: SmtpDialogue, window: Window, ready: Ready) -> Ready | None:
+        """Sends one agreed mail and settles it; returns the next one, whose envelope has gone with it."""
+        following = self._next(window)
+        last = dialogue.letters + 1 >= LETTERS_PER_CONNECTION
+        dialogue.hand_over(ready.letter, None if following is None or last else following.letter)
         try:
             lost = await dialogue.taken()
         except BaseException:
             dialogue.abort()
             window.settle(ready.message, no_answer())
-            if upcoming is not None:
-                window.settle(upcoming.message, _not_started())
+            if following is not None:
+                window.settle(following.message, _not_started())
             raise
         window.settle(ready.message, lost or Accepted(ready.letter.message_id, NAME, None, "sent"))
+        return following
 
     def _next(self, window: Window) -> Ready | None:
         """The next message that makes a letter; one that does not is settled at once."""

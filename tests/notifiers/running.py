@@ -22,6 +22,7 @@ class Running:
         self._words = [sys.executable, "-m", f"notifiers.standins.{standin}", "--ledger", str(ledger), *options]
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
+        self.stopped_in = 0.0
 
     def __enter__(self) -> Running:
         self._process = subprocess.Popen(self._words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -38,13 +39,20 @@ class Running:
     ) -> None:
         assert self._process is not None
         assert self._process.stdout is not None
+        begun = time.monotonic()
         self._process.terminate()
         try:
             self._process.wait(10)
         finally:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
             self._process.stdout.close()
+            self.stopped_in = time.monotonic() - begun
+
+    def kill(self) -> None:
+        """As a machine would: at once."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
 
     def taken(self) -> list[dict[str, Any]]:
         """The ledger so far."""

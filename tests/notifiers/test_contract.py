@@ -117,12 +117,13 @@ def test_two_windows_may_be_under_way(notifier: Notifier) -> None:
     assert [sorted(half) for half in halves] == [list(range(1, 11)), list(range(11, 21))]
 
 
-def test_sending_before_opening_is_a_mistake(notifier: Notifier) -> None:
-    """Whoever forgets to open gets an error and no message is lost without a word; the fake needs no opening."""
-    if isinstance(notifier, FakeNotifier):
-        pytest.skip("nothing to open")
-    with pytest.raises(RuntimeError, match=r"open\(\)"):
-        asyncio.run(notifier.send(_messages(notifier, 1), lambda _message, _outcome: None))
+@pytest.mark.parametrize("name", sorted(MAKERS.keys() - {"fake"}))
+def test_sending_before_opening_is_a_mistake(name: str, tmp_path: Path) -> None:
+    """Whoever forgets to open gets an error and no message is lost without a word."""
+    with ExitStack() as stack:
+        notifier = MAKERS[name](tmp_path, stack, "")
+        with pytest.raises(RuntimeError, match=r"open\(\)"):
+            asyncio.run(notifier.send(_messages(notifier, 1), lambda _message, _outcome: None))
 
 
 def test_a_cancelled_window_is_settled_to_the_last_message(holding: Notifier) -> None:

@@ -2,12 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections import Counter
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -23,36 +20,8 @@ from notifiers.base import (
 )
 from notifiers.twilio_sms import TwilioSms
 from tests.notifiers.letters import errors, opened, send, sms, twilio
+from tests.notifiers.listening import Listener
 from tests.notifiers.running import Running
-
-
-class _Listener(BaseHTTPRequestHandler):
-    """Keeps what the stand-in posts, as the web process would see it."""
-
-    received: list[CallbackRequest]
-
-    def do_POST(self) -> None:
-        url = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.received.append(CallbackRequest(url.path, url.query, dict(self.headers.items()), body, utc_now()))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_words: object) -> None:
-        """Silent."""
-
-
-@pytest.fixture
-def listener() -> Iterator[tuple[str, list[CallbackRequest]]]:
-    received: list[CallbackRequest] = []
-    kept = type("Kept", (_Listener,), {"received": received})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), kept)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", received
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def _reconcile(notifier: Notifier, queries: list[Query]) -> list[Receipt]:
@@ -152,14 +121,13 @@ def test_the_environment_cannot_bend_the_stand_ins_address(tmp_path: Path, monke
         assert not errors(send(twilio(standin.url), [sms(1)]))
 
 
-def test_signed_receipts_lead_back_to_the_delivery(tmp_path: Path, listener: tuple[str, list[CallbackRequest]]) -> None:
+def test_signed_receipts_lead_back_to_the_delivery(tmp_path: Path, listener: Listener) -> None:
     """Every callback of the stand-in, signed by code of its own, is authentic to the SDK's validator."""
-    public, received = listener
     with Running("twilio", tmp_path / "ledger", "--faults", "double=0.5,shuffle=0.5") as standin:
-        notifier = twilio(standin.url, public=public)
+        notifier = twilio(standin.url, public=listener.url)
         settled = send(notifier, [sms(number) for number in range(1, 21)])
         counts = standin.drained()
-    receipts = _read(notifier, received)
+    receipts = _read(notifier, listener.received)
     assert counts["callbacks_refused"] == counts["callbacks_unreachable"] == 0
     assert len(receipts) > 40, "some come twice"
     for number, outcome in settled.items():
@@ -170,14 +138,13 @@ def test_signed_receipts_lead_back_to_the_delivery(tmp_path: Path, listener: tup
         assert sids == {outcome.provider_id}
 
 
-def test_an_undelivered_message_says_why(tmp_path: Path, listener: tuple[str, list[CallbackRequest]]) -> None:
+def test_an_undelivered_message_says_why(tmp_path: Path, listener: Listener) -> None:
     """The error code of a receipt becomes our reason."""
-    public, received = listener
     with Running("twilio", tmp_path / "ledger", "--faults", "undelivered") as standin:
-        notifier = twilio(standin.url, public=public)
+        notifier = twilio(standin.url, public=listener.url)
         send(notifier, [sms(number) for number in range(1, 11)])
         standin.drained()
-    last = [receipt for receipt in _read(notifier, received) if receipt.state == "undelivered"]
+    last = [receipt for receipt in _read(notifier, listener.received) if receipt.state == "undelivered"]
     assert len(last) == 10
     assert {receipt.reason for receipt in last} <= {
         Failure.UNREACHABLE,
@@ -202,6 +169,24 @@ def test_a_lost_answer_is_found_by_number_text_and_time(tmp_path: Path) -> None:
         sids = {int(entry["delivery"]): entry["sid"] for entry in standin.taken()}
     assert {receipt.delivery_id: receipt.provider_id for receipt in found} == sids
     assert {receipt.state for receipt in found} == {"accepted"}
+
+
+def test_after_a_storm_every_unknown_is_told_apart(tmp_path: Path) -> None:
+    """Among many faults the ledger has each message at most once, and asking finds exactly those unknown it has."""
+    begun = utc_now()
+    storm = "busy=0.05,refuse=0.05,error=0.05,reset=0.05,reset_after=0.1,error_after=0.1"
+    with Running("twilio", tmp_path / "ledger", "--faults", storm, "--seed", "4") as standin:
+        notifier = twilio(standin.url, window=16)
+        settled = send(notifier, [sms(number) for number in range(1, 201)])
+        taken = Counter(int(entry["delivery"]) for entry in standin.taken())
+        failed = {number: outcome for number, outcome in settled.items() if not isinstance(outcome, Accepted)}
+        unknown = {number for number, error in failed.items() if error.sent == "unknown"}
+        asked = [Query(number, 1, sms(number).to, text_hash(sms(number).body), begun) for number in sorted(unknown)]
+        found = {receipt.delivery_id for receipt in _reconcile(notifier, asked)}
+    assert max(taken.values()) == 1
+    assert settled.keys() - failed <= taken.keys() <= (settled.keys() - failed) | unknown
+    assert found == unknown & taken.keys()
+    assert found != unknown
 
 
 def test_two_unknowns_never_adopt_one_message(tmp_path: Path) -> None:
