@@ -53,13 +53,13 @@ def _fake(_directory: Path, _stack: ExitStack, faults: str) -> Notifier:
 
 
 MAKERS: dict[str, Make] = {
-    "twilio": _twilio,
-    "smtp": _smtp,
-    "smtp without pipelining": _smtp_without_pipelining,
+    "twilio_sms": _twilio,
+    "smtp_email": _smtp,
+    "smtp_email step by step": _smtp_without_pipelining,
     "console": _console,
     "fake": _fake,
 }
-HOLDING = ("twilio", "smtp", "smtp without pipelining", "fake")
+HOLDING = ("twilio_sms", "smtp_email", "smtp_email step by step", "fake")
 
 
 @pytest.fixture(params=sorted(MAKERS))
