@@ -46,4 +46,6 @@ def disturbed(days: tuple[DayState, ...]) -> tuple[int, timedelta]:
     """How many of the shown days were not all operational, maintenance aside, and for how long in all."""
     quiet = (ComponentState.OPERATIONAL, ComponentState.UNDER_MAINTENANCE)
     bad = [day for day in days[-DAYS:] if day.worst not in quiet]
-    return len(bad), timedelta(minutes=sum(day.minutes for day in bad))
+    length = timedelta(minutes=sum(day.minutes for day in bad))
+    # What has just begun is not "0 minutes in all".
+    return len(bad), max(length, timedelta(minutes=1)) if bad else length

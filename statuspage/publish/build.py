@@ -12,9 +12,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from statuspage.config import Settings
-from statuspage.domain.component import indicator
-from statuspage.domain.incident import Publication
-from statuspage.domain.route import STALE_AFTER, RouteCheck, RouteSource, derive
+from statuspage.domain.component import ComponentState, indicator
+from statuspage.domain.incident import OPEN, Publication
+from statuspage.domain.route import STALE_AFTER
 from statuspage.models import (
     Component,
     ComponentChange,
@@ -24,7 +24,6 @@ from statuspage.models import (
     IncidentComponent,
     IncidentUpdate,
     PageState,
-    Route,
 )
 from statuspage.publish import vocabulary
 from statuspage.publish.days import Change, day_states, first_day
@@ -43,8 +42,9 @@ from statuspage.publish.view import (
 from statuspage.publish.view import (
     ComponentChange as ChangeView,
 )
-from statuspage.publish.vocabulary import Vocabulary
-from statuspage.services import components, texts
+from statuspage.publish.vocabulary import Vocabulary, Wordings
+from statuspage.services import components, routes, texts
+from statuspage.services.routes import RouteNow
 
 HISTORY = timedelta(days=731)
 
@@ -55,15 +55,15 @@ def page_view(session: Session, settings: Settings, *, revision: int, now: datet
     words = vocabulary.read(session, settings.locales)
     listed = components.list_components(session)
     incidents = _incidents(session, words, listed, drill, now)
-    routes, turns = _routes(session, words, now)
+    ways, turns = _routes(session, words, now)
     view = PageView(
         operator=_operator(settings, state.public_id),
         revision=revision,
         as_of=now,
         updated_at=now,
-        components=_components(session, words, listed, ZoneInfo(settings.time_zone), now),
+        components=_components(session, words, _shown(session, listed, drill), ZoneInfo(settings.time_zone), now),
         groups=_groups(session, words),
-        routes=routes,
+        routes=ways,
         incidents=incidents,
         promises=_promises(session, words, drill),
         drill=drill,
@@ -127,6 +127,14 @@ def _components(
     )
 
 
+def _shown(session: Session, listed: list[Component], drill: bool) -> list[Component]:
+    """All but emergency calls of which nobody has said anything: that they work is only ever a person's word."""
+    query = select(Incident.not_affected).where(Incident.publication == Publication.PUBLISHED, Incident.drill == drill)
+    ticked = {key for keys in session.scalars(query.where(Incident.state.in_(OPEN))) for key in keys}
+    works = ComponentState.OPERATIONAL
+    return [one for one in listed if not one.emergency or one.key in ticked or one.state is not works]
+
+
 def _changes_since(session: Session, since: datetime) -> Mapping[int, list[Change]]:
     query = select(ComponentChange).where(ComponentChange.at >= since).order_by(ComponentChange.at, ComponentChange.id)
     changes: dict[int, list[Change]] = defaultdict(list)
@@ -136,33 +144,31 @@ def _changes_since(session: Session, since: datetime) -> Mapping[int, list[Chang
 
 
 def _routes(session: Session, words: Vocabulary, now: datetime) -> tuple[tuple[RouteView, ...], tuple[datetime, ...]]:
-    rows = list(session.scalars(select(Route).order_by(Route.position, Route.id)))
-    written = texts.read(session, "route", [one.id for one in rows])
-    broken = components.broken_dependencies(session)
-    views, turns = [], []
-    for row in rows:
-        check = None
-        if row.set_state is not None and row.checked_at is not None:
-            check = RouteCheck(row.set_state, RouteSource(row.source), row.checked_at)
-            turns.append(row.checked_at + STALE_AFTER + timedelta(seconds=1))
-        views.append(
-            RouteView(
-                id=row.public_id,
-                kind=row.kind,
-                name=words.words(written, row.id, "name", row.key),
-                state=derive(check, row.depends_on, row.behaviour, broken, now),
-                position=row.position,
-                how_to=words.maybe(written, row.id, "how_to"),
-                credit=words.maybe(written, row.id, "credit"),
-                code=row.ussd_code or row.short_code or row.phone,
-                url=row.url,
-                checked_at=row.checked_at,
-                receipt_needed=row.receipt_needed,
-                segments=words.named(row.segments, words.segments),
-                regions=words.named(row.regions, words.regions),
-            )
-        )
-    return tuple(views), tuple(turns)
+    """The routes as they can be used now, and the moments at which their checks grow too old to be believed."""
+    found = routes.list_routes(session, now)
+    written = texts.read(session, "route", [one.route.id for one in found])
+    checks = [one.route.checked_at for one in found if one.route.checked_at is not None]
+    turns = tuple(at + STALE_AFTER + timedelta(seconds=1) for at in checks)
+    return tuple(_route(words, written, one) for one in found), turns
+
+
+def _route(words: Vocabulary, written: Wordings, found: RouteNow) -> RouteView:
+    row = found.route
+    return RouteView(
+        id=row.public_id,
+        kind=row.kind,
+        name=words.words(written, row.id, "name", row.key),
+        state=found.state,
+        position=row.position,
+        how_to=words.maybe(written, row.id, "how_to"),
+        credit=words.maybe(written, row.id, "credit"),
+        code=row.ussd_code or row.short_code or row.phone,
+        url=row.url,
+        checked_at=row.checked_at,
+        receipt_needed=row.receipt_needed,
+        segments=words.named(row.segments, words.segments),
+        regions=words.named(row.regions, words.regions),
+    )
 
 
 def _incidents(

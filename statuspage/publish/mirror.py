@@ -16,6 +16,9 @@ from pathlib import Path
 
 from statuspage.publish.manifest import Manifest
 
+PUBLIC_FOLDER = "public"
+"""Below DATA_DIR."""
+
 MANIFEST = "manifest.json"
 SUFFIX = {"": "", "gzip": ".gz", "br": ".br"}
 

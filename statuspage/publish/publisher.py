@@ -16,13 +16,15 @@ from statuspage.config import Settings
 from statuspage.db import Sessions, transaction
 from statuspage.models import Blob, PageRevision, PageState
 from statuspage.publish.build import page_view
-from statuspage.publish.evidence import told
 from statuspage.publish.manifest import Manifest
+from statuspage.publish.mirror import PUBLIC_FOLDER as PUBLIC_FOLDER
 from statuspage.publish.mirror import BrokenMirror, Mirror
 from statuspage.publish.site import Site, boundary, compress, render
+from statuspage.publish.view import PageView
+from statuspage.services import incidents, publication
 from statuspage.services.leases import LeaseLost, new_owner
+from statuspage.services.operator_facts import OperatorFacts
 
-PUBLIC_FOLDER = "public"
 LEASE = timedelta(seconds=30)
 KEEP_BLOBS = timedelta(days=1)
 KEEP_MANIFESTS = 20
@@ -95,6 +97,7 @@ def _publish_once(sessions: Sessions, settings: Settings, clock: Clock, owner: s
         state = session.get_one(PageState, 1)
         wanted, revision = state.wanted, state.revision + 1
         view = page_view(session, settings, revision=revision, now=now)
+        told = _told(session, settings, view)
     site = render(view)
     manifest = site.manifest()
     bodies = {artifact.sha256: artifact.body for artifact in site.artifacts.values()}
@@ -109,7 +112,7 @@ def _publish_once(sessions: Sessions, settings: Settings, clock: Clock, owner: s
             PageRevision(
                 revision=revision,
                 manifest=manifest.document(),
-                incidents=told(view),
+                incidents=told,
                 published_at=clock.now(),
                 as_of=now,
             )
@@ -121,6 +124,13 @@ def _publish_once(sessions: Sessions, settings: Settings, clock: Clock, owner: s
             "boundary_at": boundary(view, now),
         }
         session.execute(update(PageState).values(**values, lease_owner=None, lease_until=None))
+
+
+def _told(session: Session, settings: Settings, view: PageView) -> dict[str, list[str]]:
+    """Each incident that this revision shows as open, with what its text still lacks: evidence for the report."""
+    operator = OperatorFacts.of(settings)
+    found = {one.id: incidents.get_incident(session, one.id) for one in view.open_incidents()}
+    return {name: [gap.field for gap in publication.checklist(session, one, operator)] for name, one in found.items()}
 
 
 def _hold(session: Session, owner: str) -> None:

@@ -368,3 +368,26 @@ def test_the_api_tells_what_the_page_tells(world: World) -> None:
     assert summary["status"]["indicator"] == "critical"
     assert summary["incidents"][0]["name"] == "Не работает пополнение"
     assert summary["incidents"][0]["incident_updates"][0]["affected_components"][0]["new_status"] == "major_outage"
+
+
+def test_emergency_calls_are_said_to_work_only_when_a_person_said_so(world: World) -> None:
+    """The page lists them when an open incident has them ticked or they fail, never by default."""
+
+    def names() -> list[str]:
+        with transaction(world.sessions, read_only=True) as session:
+            view = page_view(session, world.settings, revision=1, now=NOW)
+        return [one.name["en"].body for one in view.components]
+
+    with transaction(world.sessions) as session:
+        emergency = Component(key="emergency", emergency=True, created_at=NOW, updated_at=NOW)
+        session.add(emergency)
+        session.flush()
+        texts.write(session, "component", emergency.id, "name", {"ru": "112", "en": "Emergency calls"}, "ru", NOW)
+    assert "Emergency calls" not in names()
+    with transaction(world.sessions) as session:
+        session.execute(update(Incident).values(not_affected=["calls", "emergency"]))
+    assert "Emergency calls" in names()
+    with transaction(world.sessions) as session:
+        session.execute(update(Incident).values(not_affected=[]))
+        session.execute(update(Component).where(Component.key == "emergency").values(state=ComponentState.MAJOR_OUTAGE))
+    assert "Emergency calls" in names()

@@ -170,8 +170,16 @@ def test_a_missing_or_superfluous_slash_is_mended(app: Front) -> None:
 
 def test_everything_else_goes_to_flask(app: Front) -> None:
     """Console, callbacks, sign-up and unknown addresses are Flask's."""
-    for path in ("/console/", "/ru/subscribe", "/callbacks/twilio/status", "/healthz", "/favicon.ico"):
+    for path in ("/console/", "/ru/subscribe", "/callbacks/twilio/status", "/readyz", "/favicon.ico"):
         assert get(app, path).body == b"flask " + path.encode()
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_the_process_is_alive_whatever_flask_waits_for(shown: Path, tmp_path: Path, published: bool) -> None:
+    """/healthz is answered in the event loop: threads that all wait for a database get no web process killed."""
+    app = make_front(shown if published else tmp_path / "nothing", None)
+    assert get(app, "/healthz").body == b"ok\n"
+    assert get(app, "/healthz", "HEAD").body == b""
 
 
 def test_the_page_lives_without_flask(shown: Path) -> None:
