@@ -30,6 +30,7 @@ Headers = list[tuple[bytes, bytes]]
 
 CHECK_EVERY = 1.0  # seconds between two looks at the manifest
 THREADS = 10
+ALIVE = "/healthz"
 _ENCODINGS = ("br", "gzip")
 # Below these only published paths exist, so that an unknown one is "not found" here and never a task for Flask.
 _OWN = ("/incidents/", "/api/v2/", "/text/")
@@ -132,13 +133,16 @@ class Front:
         await self._flask(scope, receive, send)
 
     async def _without_pages(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        if path == "/" or self._dynamic is None:
+        if path == "/" or (self._dynamic is None and path != ALIVE):
             await _plain(send, 503, b"The status page has not been published yet.\n", [(b"retry-after", b"10")])
         else:
             await self._flask(scope, receive, send)
 
     async def _flask(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._dynamic is None:
+        if scope["path"] == ALIVE:
+            # Answered here, so that threads which all wait for a locked database get no web process killed.
+            await _plain(send, 200, b"" if scope["method"] == "HEAD" else b"ok\n", [])
+        elif self._dynamic is None:
             body = b"This part of the service is not available right now. The status page itself is: /\n"
             await _plain(send, 503, body, [(b"retry-after", b"30")])
         else:
