@@ -52,8 +52,8 @@ class Condition:
 
 def compile_audience(session: Session, expression: str, components: Collection[str]) -> Condition:
     """The condition of an expression; `components` are the keys the incident touches."""
-    segments = dict(session.execute(select(Segment.key, Segment.id)).tuples().all())
-    regions = dict(session.execute(select(Region.key, Region.id)).tuples().all())
+    segments = dict(session.execute(select(Segment.key, Segment.id)).all())
+    regions = dict(session.execute(select(Region.key, Region.id)).all())
     return Condition(parse(expression), segments, regions, components)
 
 

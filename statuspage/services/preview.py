@@ -138,7 +138,7 @@ def _channel(
     for row in rows:
         target, key = (left_out, row.reason) if row.reason else (by_locale, row.locale)
         target[key] = target.get(key, 0) + row.people
-        merged += row.found - row.people
+        merged += int(row.found) - row.people
     segments = sum(n * each.get(locale, 0) for locale, n in by_locale.items())
     return ChannelPreview(channel, by_locale, left_out, merged, each, segments, segments * settings.sms_price)
 

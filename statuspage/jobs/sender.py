@@ -1,0 +1,147 @@
+"""The sender process: a lane for each channel, the expansion beside them, and questions about what is unknown."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from notifiers.base import Channel, Notifier
+from statuspage.clock import Clock
+from statuspage.config import Settings
+from statuspage.db import Sessions
+from statuspage.jobs.compose import Composer
+from statuspage.jobs.expander import Expander
+from statuspage.jobs.lane import Lane
+from statuspage.jobs.options import EngineOptions
+from statuspage.jobs.reconcile import reconcile
+from statuspage.jobs.turn import Means
+from statuspage.jobs.wake import listen
+from statuspage.services.leases import LeaseLost, new_owner
+from statuspage.services.links import Links
+
+EXPAND_SECONDS = 0.2
+RECONCILE_SECONDS = 1.0
+TROUBLE_SECONDS = 1.0
+
+logger = structlog.get_logger(__name__)
+
+
+class Sender:
+    """One sender. Any number of them work on one database, on any number of hosts when it is PostgreSQL."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        sessions: Sessions,
+        notifiers: Mapping[Channel, Sequence[Notifier]],
+        clock: Clock,
+        *,
+        options: EngineOptions | None = None,
+    ) -> None:
+        composer = Composer(Links.of(settings), settings.operator_name, settings.default_locale)
+        self.owner = new_owner()
+        self._settings = settings
+        self._means = Means(sessions, clock, options or EngineOptions.of(settings), composer, self.owner)
+        self._notifiers = [each[0] for each in notifiers.values() if each]
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Send nothing new; `run` returns when what is in flight has come back, or after some seconds."""
+        self._stopped.set()
+
+    async def run(self) -> None:
+        for notifier in self._notifiers:
+            await notifier.open()
+        stop = asyncio.Event()
+        executor = ThreadPoolExecutor(len(self._notifiers) or 1, thread_name_prefix="lane")
+        lanes = [Lane(self._means, notifier, executor, stop) for notifier in self._notifiers]
+        beside = [
+            asyncio.create_task(self._expanding()),
+            asyncio.create_task(self._hearing(lanes)),
+            *(asyncio.create_task(self._asking(notifier)) for notifier in self._notifiers),
+        ]
+        running = [asyncio.create_task(lane.run()) for lane in lanes]
+        logger.info("sender.started", owner_id=self.owner, channel=[one.channel.value for one in self._notifiers])
+        try:
+            await self._watch([*running, *beside])
+        finally:
+            self._stopped.set()
+            stop.set()
+            for lane in lanes:
+                lane.wake()
+            await asyncio.gather(*running, *beside, return_exceptions=True)
+            executor.shutdown()
+            for notifier in self._notifiers:
+                await notifier.close()
+            logger.info("sender.stopped", owner_id=self.owner)
+
+    async def _watch(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        """Until stopped; a part that fails ends the process, so that the supervisor begins it anew."""
+        while not self._stopped.is_set():
+            done, _ = await asyncio.wait(tasks, timeout=0.1, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
+            if len(done) == len(tasks):
+                return
+
+    async def _expanding(self) -> None:
+        expander = Expander(self._means.sessions, self._means.clock, self._settings, self.owner)
+
+        async def step() -> bool:
+            return await asyncio.to_thread(expander.run, self._stopped.is_set)
+
+        try:
+            await self._repeat("expansion", step, EXPAND_SECONDS)
+        finally:
+            expander.close()
+
+    async def _asking(self, notifier: Notifier) -> None:
+        async def step() -> bool:
+            return await reconcile(self._means, notifier) > 0
+
+        await self._repeat("reconcile", step, RECONCILE_SECONDS)
+
+    async def _hearing(self, lanes: Sequence[Lane]) -> None:
+        loop = asyncio.get_running_loop()
+
+        def wake() -> None:
+            for lane in lanes:
+                loop.call_soon_threadsafe(lane.wake)
+
+        engine = self._means.sessions.kw["bind"]
+        await asyncio.to_thread(listen, engine, wake, self._stopped.is_set)
+
+    async def _repeat(self, scope: str, step: Callable[[], Awaitable[bool]], seconds: float) -> None:
+        """`step` again and again, at once while it finds work; a database that is gone is tried again."""
+        while not self._stopped.is_set():
+            try:
+                found = await step()
+            except (DBAPIError, LeaseLost) as error:
+                logger.warning("sender.trouble", scope=scope, error=type(error).__name__)
+                await asyncio.sleep(TROUBLE_SECONDS)
+                continue
+            if not found:
+                await asyncio.sleep(seconds)
+
+
+def run_sender(
+    settings: Settings, sessions: Sessions, notifiers: Mapping[Channel, Sequence[Notifier]], clock: Clock
+) -> None:
+    """Send until SIGTERM or SIGINT."""
+    sender = Sender(settings, sessions, notifiers, clock)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError):
+                loop.add_signal_handler(name, sender.stop)
+        await sender.run()
+
+    asyncio.run(main())

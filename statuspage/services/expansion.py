@@ -1,0 +1,227 @@
+"""From an audience to rows of the outbox, in short steps that can be repeated.
+
+A stretch of people is gathered in a temporary table, sorted by the hash of their address, and then stored in small
+transactions: sorted, so that each of them touches a narrow strip of the unique index (unsorted, each rewrites all of
+it). The campaign's cursor moves with the last of them; a stretch that died half-way is walked again, to no effect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import Session
+
+from notifiers.base import Channel
+from statuspage.config import Settings
+from statuspage.db import is_sqlite
+from statuspage.domain.campaign import CampaignState
+from statuspage.domain.delivery import DeliveryState, Reason
+from statuspage.models import Campaign, Delivery, Line
+from statuspage.services import campaign_course, campaign_texts, counts, outbox, recipients
+from statuspage.services.recipients import COLUMNS, Select
+from statuspage.services.rows import changed, moment
+
+SIGN_UPS_AT_ONCE = 20_000
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Part of the audience: line ids (for an end notice, delivery ids) in (after, until]."""
+
+    after: int
+    until: int
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What lies in the temporary table: row numbers in (first, last]."""
+
+    channel: Channel
+    first: int
+    last: int
+
+
+def prepare(session: Session) -> None:
+    """Make this connection's temporary table."""
+    number = "n INTEGER PRIMARY KEY" if is_sqlite(session) else "n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
+    session.execute(text(_TABLE.format(number=number)))
+
+
+def next_campaign(session: Session) -> int | None:
+    """Row id of the most urgent campaign that is still to be expanded."""
+    query = select(Campaign.id).where(Campaign.state == CampaignState.RUNNING, Campaign.expanded_at.is_(None))
+    return session.scalar(query.order_by(Campaign.priority, Campaign.id).limit(1))
+
+
+def next_stretch(session: Session, campaign: Campaign, size: int) -> Stretch | None:
+    """The next `size` rows to walk over; None at the end."""
+    walked = Line.id if campaign.told_by_id is None else Delivery.id
+    ahead = select(walked).where(walked > campaign.expand_cursor, walked <= (campaign.expand_until or 0))
+    if campaign.told_by_id is not None:
+        ahead = ahead.where(Delivery.campaign_id == campaign.told_by_id)
+    until = session.scalar(select(func.max(ahead.order_by(walked).limit(size).subquery().c.id)))
+    return None if until is None else Stretch(campaign.expand_cursor, until)
+
+
+def stage(session: Session, campaign: Campaign, channel: Channel, stretch: Stretch, settings: Settings) -> Staged:
+    """Gather the people of a stretch. Writes the temporary table only."""
+    if campaign.told_by_id is None:
+        found = recipients.of_lines(session, campaign, channel, settings)
+    else:
+        found = recipients.of_told(campaign, channel)
+    return _stage(session, channel, found, {"after": stretch.after, "until": stretch.until})
+
+
+def stage_sign_ups(session: Session, campaign: Campaign, channel: Channel, settings: Settings) -> Staged:
+    """Gather up to 20,000 of those who signed up on the page and are not in the campaign yet."""
+    found = recipients.of_sign_ups(channel, settings)
+    fresh = Select(_NOT_YET.format(found=found.sql), {**found.parameters, "campaign": campaign.id})
+    return _stage(session, channel, fresh, {"limit": SIGN_UPS_AT_ONCE})
+
+
+def store(session: Session, campaign: Campaign, staged: Staged, settings: Settings, *, now: datetime) -> int:
+    """Put staged rows into the outbox, with their counts; returns how many were new or newly allowed."""
+    before = session.scalar(select(func.max(Delivery.id))) or 0
+    parameters = {
+        "campaign": campaign.id,
+        "channel": staged.channel.value,
+        "first": staged.first,
+        "last": staged.last,
+        "now": moment(session, now),
+    }
+    groups = _insert(session, parameters, before)
+    moves = counts.Moves()
+    stored = 0
+    planned: dict[str, int] = {}
+    for state, reason, locale, n in groups:
+        moves.add(counts.place(campaign.id, staged.channel, state, reason), n)
+        stored += n
+        if state == DeliveryState.PENDING:
+            planned[locale] = planned.get(locale, 0) + n
+    allowed = 0
+    if stored < staged.last - staged.first:
+        allowed = changed(session, _ALLOW, parameters)
+        source = counts.place(campaign.id, staged.channel, DeliveryState.SUPPRESSED, Reason.NO_CONSENT)
+        moves.move(source, counts.place(campaign.id, staged.channel, DeliveryState.PENDING), allowed)
+    moves.write(session)
+    _keep_to_cap(session, campaign, staged.channel, before, settings, now)
+    _keep_to_ceiling(session, campaign, staged.channel, planned, settings, now)
+    outbox.wake(session)
+    return stored + allowed
+
+
+def advance(session: Session, campaign_id: int, until: int) -> None:
+    """The stretch is stored: whoever goes on begins behind it."""
+    behind = Campaign.expand_cursor < until
+    session.execute(update(Campaign).where(Campaign.id == campaign_id, behind).values(expand_cursor=until))
+
+
+def finish(session: Session, campaign_id: int, *, now: datetime) -> None:
+    """Everybody is in the outbox."""
+    session.execute(update(Campaign).where(Campaign.id == campaign_id).values(expanded_at=now))
+
+
+def _stage(session: Session, channel: Channel, found: Select, bounds: dict[str, Any]) -> Staged:
+    session.execute(_EMPTY)
+    session.execute(text(_GATHER.format(found=found.sql)), {**found.parameters, **bounds})
+    first, last = session.execute(_BOUNDS).one()
+    return Staged(channel, first - 1, last)
+
+
+def _insert(session: Session, parameters: dict[str, Any], before: int) -> list[tuple[str, str | None, str, int]]:
+    if is_sqlite(session):
+        # One writer: whatever has a higher id than before is ours.
+        session.execute(text(_INSERT), parameters)
+        rows = session.execute(_NEW, {"before": before})
+    else:
+        rows = session.execute(text(_INSERT_COUNTED.format(insert=_INSERT)), parameters)
+    return [(state, reason, locale, n) for state, reason, locale, n in rows]
+
+
+def _keep_to_cap(
+    session: Session, campaign: Campaign, channel: Channel, before: int, settings: Settings, now: datetime
+) -> None:
+    """What one person releases alone stays small, however the audience has grown since he looked."""
+    if campaign.break_glass_reason is None:
+        return
+    told = [one for one in counts.read(session, campaign.id) if one.state is not DeliveryState.SUPPRESSED]
+    excess = counts.total(told) - settings.break_glass_cap
+    if excess <= 0:
+        return
+    parameters = {"campaign": campaign.id, "channel": channel.value, "before": before, "excess": excess}
+    final = {"reason": Reason.BREAK_GLASS_CAP.value, "now": moment(session, now)}
+    n = changed(session, _CAP, {**parameters, **final})
+    moves = counts.Moves()
+    moves.move(
+        counts.place(campaign.id, channel, DeliveryState.PENDING),
+        counts.place(campaign.id, channel, DeliveryState.SUPPRESSED, Reason.BREAK_GLASS_CAP),
+        n,
+    )
+    moves.write(session)
+
+
+def _keep_to_ceiling(
+    session: Session, campaign: Campaign, channel: Channel, planned: dict[str, int], settings: Settings, now: datetime
+) -> None:
+    """Pause a campaign that has become dearer than what was approved. The sum stands in `estimated`, by the engine."""
+    if channel is not Channel.SMS or campaign.cost_ceiling is None or not planned:
+        return
+    each = campaign_texts.segments(campaign_texts.frozen(session, campaign))
+    more = sum(n * each.get(locale, 1) for locale, n in planned.items())
+    segments = int(campaign.estimated.get("planned_segments", 0)) + more
+    campaign.estimated = {**campaign.estimated, "planned_segments": segments}
+    session.flush()
+    if Decimal(segments) * settings.sms_price > campaign.cost_ceiling:
+        campaign_course.pause_by_engine(session, campaign.id, "cost_ceiling", now=now)
+
+
+_TABLE = (
+    "CREATE TEMPORARY TABLE IF NOT EXISTS expansion_stage ({number}, contact_id INTEGER, address VARCHAR(254), "
+    "address_hash VARCHAR(40), locale VARCHAR(10), time_zone VARCHAR(60), state VARCHAR(12), reason VARCHAR(40))"
+)
+_EMPTY = text("DELETE FROM expansion_stage")
+_NAMES = ", ".join(COLUMNS)
+# Who may be told comes before others with the same address.
+_GATHER = f"INSERT INTO expansion_stage ({_NAMES}) {{found}} ORDER BY address_hash, state, contact_id"
+_BOUNDS = text("SELECT COALESCE(MIN(n), 1), COALESCE(MAX(n), 0) FROM expansion_stage")
+_NOT_YET = (
+    "SELECT * FROM ({found}) AS fresh WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.campaign_id = :campaign "
+    "AND d.channel = :channel AND d.address_hash = fresh.address_hash AND d.dedupe = '' "
+    "AND NOT (d.state = 'suppressed' AND d.reason = 'no_consent' AND fresh.state = 'pending')) "
+    "ORDER BY address_hash LIMIT :limit"
+)
+_ONE_EACH = (
+    "s.n > :first AND s.n <= :last "
+    "AND NOT EXISTS (SELECT 1 FROM expansion_stage p WHERE p.n = s.n - 1 AND p.address_hash = s.address_hash)"
+)
+_INSERT = (
+    "INSERT INTO delivery (campaign_id, channel, contact_id, address, address_hash, dedupe, locale, time_zone, state, "  # noqa: S608 -- fixed texts
+    "reason, attempt, not_before, final_at) SELECT CAST(:campaign AS bigint), CAST(:channel AS varchar), s.contact_id, "
+    "s.address, s.address_hash, '', s.locale, s.time_zone, s.state, s.reason, 0, :now, "
+    "CASE WHEN s.state = 'suppressed' THEN :now END "
+    f"FROM expansion_stage s WHERE {_ONE_EACH} ORDER BY s.n ON CONFLICT DO NOTHING"
+)
+_INSERT_COUNTED = (
+    "WITH made AS ({insert} RETURNING state, reason, locale) "
+    "SELECT state, reason, locale, count(*) FROM made GROUP BY state, reason, locale"
+)
+_NEW = text("SELECT state, reason, locale, count(*) FROM delivery WHERE id > :before GROUP BY state, reason, locale")
+_ALLOW = (
+    "UPDATE delivery SET state = 'pending', reason = NULL, final_at = NULL, not_before = :now, "
+    "contact_id = (SELECT MIN(s.contact_id) FROM expansion_stage s WHERE s.n > :first AND s.n <= :last "
+    "AND s.state = 'pending' AND s.address_hash = delivery.address_hash), "
+    "address = (SELECT MIN(s.address) FROM expansion_stage s WHERE s.n > :first AND s.n <= :last "
+    "AND s.state = 'pending' AND s.address_hash = delivery.address_hash) "
+    "WHERE campaign_id = :campaign AND channel = :channel AND dedupe = '' "
+    "AND state = 'suppressed' AND reason = 'no_consent' AND address_hash IN ("
+    "SELECT s.address_hash FROM expansion_stage s WHERE s.n > :first AND s.n <= :last AND s.state = 'pending')"
+)
+_CAP = (
+    "UPDATE delivery SET state = 'suppressed', reason = :reason, final_at = :now WHERE id IN ("
+    "SELECT id FROM delivery WHERE campaign_id = :campaign AND channel = :channel AND id > :before "
+    "AND state = 'pending' ORDER BY id DESC LIMIT :excess) AND state = 'pending'"
+)
