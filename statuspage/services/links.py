@@ -39,13 +39,13 @@ class Links:
         """Stops everything that goes to the address; one POST is enough (RFC 8058), a GET changes nothing."""
         return f"{self.base_url}/unsubscribe/{self._unsubscribe.sign(f'{channel}.{address_hash}').decode()}"
 
-    def read_confirm(self, token: str, *, now: datetime) -> str:
-        """The public id of the sign-up. NotFound when the link is damaged or older than 24 hours."""
+    def read_confirm(self, token: str, *, now: datetime) -> tuple[str, datetime]:
+        """Public id of the sign-up, and when the link was issued. NotFound when it is damaged or 24 hours old."""
         subscription, _, seconds = _read(self._confirm, token).partition(".")
         issued = datetime.fromtimestamp(int(seconds), UTC)
         if now - issued > CONFIRM_FOR:
             raise NotFound("link.expired", "token: this link has run out. Sign up again to get a new one.", "token")
-        return subscription
+        return subscription, issued
 
     def read_manage(self, token: str) -> str:
         """The public id of the sign-up."""
@@ -83,4 +83,4 @@ def _read(signer: Signer, token: str) -> str:
     try:
         return signer.unsign(token).decode()
     except (BadSignature, UnicodeError):
-        raise NotFound("link.damaged", "token: this link is damaged. Open it from the message once more.", "token") from None
+        raise NotFound("link.damaged", "token: this link is damaged. Open it again.", "token") from None

@@ -86,10 +86,8 @@ class ImportBook:
                 **counts.columns(),
             )
         )
-        detail = {"accepted": counts.accepted, "refused": counts.refused, "duplicate": counts.duplicate}
-        audit.record(
-            session, self._actor, f"people_import.{state}", "people_import", entry.public_id, now, dict(detail)
-        )
+        detail: audit.Detail = {"accepted": counts.accepted, "refused": counts.refused, "duplicate": counts.duplicate}
+        audit.record(session, self._actor, f"people_import.{state}", "people_import", entry.public_id, now, detail)
 
 
 def _new_generation(session: Session, *, dry_run: bool) -> int:

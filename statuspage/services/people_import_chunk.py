@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text, tuple_, update
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from statuspage.db import is_sqlite
 from statuspage.models import FOREVER, Account, Contact, Line, Subscription
 from statuspage.services.people_import_rows import PersonRow
+from statuspage.services.rows import among, changed, listed, moment
 
 SOURCE = "import"
 TOPIC = "service"
@@ -58,9 +60,10 @@ def write_chunk(session: Session, rows: Sequence[PersonRow], generation: int, no
 
 def _accounts(session: Session, rows: Sequence[PersonRow]) -> tuple[dict[str, int], frozenset[str]]:
     """Ids of all accounts of the chunk, the missing ones made; and which of them were there before."""
-    names = {row.account: None for row in rows}
-    found = select(Account.external_id, Account.id).where(Account.external_id.in_(names))
-    ids = dict(session.execute(found).tuples().all())
+    names = dict.fromkeys(row.account for row in rows)
+    asked = _listed(session, "text")
+    found = text(f"SELECT external_id, account.id FROM {asked} CROSS JOIN account WHERE external_id = value")  # noqa: S608
+    ids: dict[str, int] = dict(session.execute(found, {"list": json.dumps(list(names))}).tuples().all())
     known = frozenset(ids)
     missing = [name for name in names if name not in known]
     made = list(zip(_allocate(session, Account.__table__, len(missing)), missing, strict=True))
@@ -72,21 +75,28 @@ def _accounts(session: Session, rows: Sequence[PersonRow]) -> tuple[dict[str, in
 def _live(session: Session, keys: Sequence[Key]) -> dict[Key, LiveLine]:
     if not keys:
         return {}
-    asked = select(Line.account_id, Line.key, Line.id, Line.contact_id, Line.valid_from).where(
-        tuple_(Line.account_id, Line.key).in_(keys), Line.valid_to == FOREVER
-    )
-    return {(account, key): LiveLine(*rest) for account, key, *rest in session.execute(asked)}
+    found = text(f"""
+        SELECT line.account_id, line.key, line.id, line.contact_id, line.valid_from
+        FROM {_listed(session, "json")} CROSS JOIN line
+        WHERE line.account_id = CAST(value ->> 0 AS bigint) AND line.key = value ->> 1 AND line.valid_to = {FOREVER}
+    """)  # noqa: S608  # fixed words and a number of ours
+    rows = session.execute(found, {"list": json.dumps(keys)})
+    return {(account, key): LiveLine(*rest) for account, key, *rest in rows}
+
+
+def _listed(session: Session, kind: str) -> str:
+    """The JSON array bound to `list` as a table of `value`. For a join: SQLite would scan all lines for pairs IN (…)."""
+    if is_sqlite(session):
+        return "json_each(:list)"
+    function = "jsonb_array_elements_text" if kind == "text" else "jsonb_array_elements"
+    return f"{function}(CAST(:list AS jsonb)) AS asked (value)"
 
 
 def _close(session: Session, replaced: Sequence[LiveLine], generation: int) -> None:
-    if not replaced:
-        return
-    closed = {"valid_to": generation}
-    without_orm = {"synchronize_session": False}
-    lines = update(Line).where(Line.id.in_([line.id for line in replaced]))
-    contacts = update(Contact).where(Contact.id.in_([line.contact_id for line in replaced]))
-    session.execute(lines.values(closed), execution_options=without_orm)
-    session.execute(contacts.values(closed), execution_options=without_orm)
+    for table, ids in (("line", [line.id for line in replaced]), ("contact", [line.contact_id for line in replaced])):
+        if ids:
+            closing = f"UPDATE {table} SET valid_to = :generation WHERE {among(session, 'id')}"  # noqa: S608
+            changed(session, closing, {"generation": generation, "ids": listed(session, ids)})
 
 
 def _insert(session: Session, fresh: Mapping[Key, PersonRow], generation: int, now: datetime) -> None:
@@ -107,7 +117,7 @@ def _insert(session: Session, fresh: Mapping[Key, PersonRow], generation: int, n
             wanted.append((contact_id, "email", *row.email_consent))
     _load(session, Contact.__table__, _CONTACT, contacts)
     _load(session, Line.__table__, _LINE, lines)
-    at = _stored(session, now)
+    at = moment(session, now)
     ids = _allocate(session, Subscription.__table__, len(wanted))
     subscriptions = [
         (number, contact_id, channel, TOPIC, state, basis, SOURCE, at)
@@ -140,8 +150,3 @@ def _load(session: Session, table: Any, columns: Sequence[str], rows: Sequence[t
     with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
-
-
-def _stored(session: Session, at: datetime) -> datetime | str:
-    # The driver's own way knows no column types: SQLite keeps times as this text (see models.types.UtcDateTime).
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds") if is_sqlite(session) else at

@@ -17,7 +17,7 @@ LEASE = "people_import"
 LEASE_LENGTH = timedelta(seconds=30)
 """Renewed with every chunk; after a `kill -9` the next import waits this long at most."""
 
-PAUSE_SHARE = 0.25
+PAUSE_SHARE = 0.1
 """Of the time the write lock was held: SQLite has no queue, whoever waits must find it free when it looks."""
 
 

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from statuspage.domain.errors import RuleError
 from statuspage.services.people_import_columns import COLUMNS, column
 
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 128 * 1024
 FIELD_LIMIT = 64 * 1024
 LINE_LIMIT = 4 * FIELD_LIMIT
 """Characters. A longer line is dropped as it streams by and reported with its number."""

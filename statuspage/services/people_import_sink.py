@@ -18,9 +18,9 @@ from statuspage.services.people_import_chunk import write_chunk
 from statuspage.services.people_import_database import LEASE_LENGTH, let_others_write
 from statuspage.services.people_import_rows import PersonRow
 
-SMALLEST_CHUNK = 100
+SMALLEST_CHUNK = 500
 LARGEST_CHUNK = 5_000
-LOCK_SECONDS = 0.03
+LOCK_SECONDS = 0.04
 """How long a chunk should hold SQLite's one write lock; its size follows what the last one took."""
 
 
