@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from notifiers.base import Channel, Notifier
 from statuspage.clock import Clock
+from statuspage.composition import Composition
 from statuspage.config import Settings
 from statuspage.db import Sessions
 from statuspage.jobs.compose import Composer
@@ -131,17 +131,14 @@ class Sender:
                 await asyncio.sleep(seconds)
 
 
-def run_sender(
-    settings: Settings, sessions: Sessions, notifiers: Mapping[Channel, Sequence[Notifier]], clock: Clock
-) -> None:
+def run(parts: Composition) -> None:
     """Send until SIGTERM or SIGINT."""
-    sender = Sender(settings, sessions, notifiers, clock)
+    sender = Sender(parts.settings, parts.sessions, parts.notifiers, parts.clock)
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
-            with contextlib.suppress(NotImplementedError):
-                loop.add_signal_handler(name, sender.stop)
+            loop.add_signal_handler(name, sender.stop)
         await sender.run()
 
     asyncio.run(main())

@@ -1,0 +1,99 @@
+"""What the scheduler does, each with its period. Every task may run twice, or never for a while, without harm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from statuspage.composition import Composition
+from statuspage.db import transaction
+from statuspage.jobs.brake import Brake
+from statuspage.jobs.expander import Expander
+from statuspage.jobs.options import EngineOptions
+from statuspage.jobs.reaper import reap
+from statuspage.publish.publisher import publish
+from statuspage.services import campaign_course, grace, receipts, signup
+from statuspage.services.people_import_purge import tend_imports
+
+MOST_STEPS = 200
+"""Of one task at one tick: the others want their turn."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """`work` returns nothing; what it did is in the database."""
+
+    name: str
+    seconds: float
+    work: Callable[[], object]
+
+
+class Chores:
+    """The tasks of one scheduler process."""
+
+    def __init__(self, parts: Composition, owner: str, stopped: Callable[[], bool]) -> None:
+        self._parts = parts
+        self._options = EngineOptions.of(parts.settings)
+        self._brake = Brake()
+        self._stopped = stopped
+        self._expander = Expander(parts.sessions, parts.clock, parts.settings, owner)
+
+    def table(self) -> tuple[Task, ...]:
+        parts = self._parts
+        return (
+            Task("publish", 1.0, lambda: publish(parts.sessions, parts.settings, parts.clock)),
+            Task("receipts", 0.5, self.apply_receipts),
+            Task("leases", 5.0, self.reap),
+            Task("campaigns", 0.5, self.tend_campaigns),
+            Task("expansion", 2.0, lambda: self._expander.run(self._stopped)),
+            Task("grace", 10.0, self.tick_grace),
+            Task("imports", 60.0, lambda: tend_imports(parts.sessions, parts.clock)),
+            Task("sign_ups", 600.0, self.forget_sign_ups),
+        )
+
+    def apply_receipts(self) -> None:
+        """Raise deliveries to what providers say; pause a campaign of which most fails."""
+        for _ in range(MOST_STEPS):
+            with transaction(self._parts.sessions) as session:
+                now = self._parts.clock.now()
+                applied, outcomes = receipts.apply_receipts(session, now=now)
+                for outcome in outcomes:
+                    if outcome.failure is None:
+                        self._brake.passed(outcome.campaign_id, outcome.channel, 1)
+                        continue
+                    reason = self._brake.failed(outcome.campaign_id, outcome.channel, outcome.failure)
+                    if reason is not None:
+                        campaign_course.pause_by_engine(session, outcome.campaign_id, reason, now=now)
+            if applied < receipts.BATCH:
+                return
+
+    def reap(self) -> None:
+        """Deliveries of dead senders: back to pending, or unknown."""
+        for _ in range(MOST_STEPS):
+            with transaction(self._parts.sessions) as session:
+                if not any(reap(session, self._options, now=self._parts.clock.now())):
+                    return
+
+    def tend_campaigns(self) -> None:
+        """Start what is due, sweep what was cancelled, finish what is done."""
+        now = self._parts.clock.now()
+        with transaction(self._parts.sessions) as session:
+            campaign_course.start_due(session, now=now)
+            campaign_course.finish_done(session, now=now)
+        for _ in range(MOST_STEPS):
+            with transaction(self._parts.sessions) as session:
+                if not campaign_course.sweep_cancelled(session, now=now):
+                    return
+
+    def tick_grace(self) -> None:
+        with transaction(self._parts.sessions) as session:
+            grace.tick(session, now=self._parts.clock.now())
+
+    def forget_sign_ups(self) -> None:
+        for _ in range(MOST_STEPS):
+            with transaction(self._parts.sessions) as session:
+                if not signup.forget_unconfirmed(session, now=self._parts.clock.now()):
+                    return
+
+    def close(self) -> None:
+        self._expander.close()
