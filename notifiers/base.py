@@ -97,7 +97,7 @@ class NotifierError(Exception):
     `sent` is "no" only where that is proven (nothing was handed over); "unknown" must not be sent again without a
     declared policy. `permanent` means that the same message to the same address is not worth another attempt.
     `retry_after` is in seconds, when the provider names it. `pause_campaign` means that every other message of the
-    campaign would fail alike.
+    campaign would fail alike: it waits, and so does this one.
     """
 
     def __init__(

@@ -91,6 +91,8 @@ class Envelopes:
             pieces = self._templates[key] = _cut(built)
             if len(self._templates) > TEMPLATES_KEPT:
                 self._templates.popitem(last=False)
+        # A campaign's template stays, however many letters of one person each are made meanwhile.
+        self._templates.move_to_end(key)
         return pieces
 
     def _build(self, message: Message, linked: bool) -> bytes:

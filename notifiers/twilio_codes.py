@@ -59,9 +59,14 @@ CODES: dict[int, Verdict] = {
 }
 
 HTTP: dict[int, Verdict] = {
+    301: _BAD_SENDER,
+    302: _BAD_SENDER,
+    307: _BAD_SENDER,
+    308: _BAD_SENDER,
     401: _BAD_ACCOUNT,
     403: _BAD_ACCOUNT,
     404: _BAD_SENDER,
+    408: Verdict(Failure.TEMPORARY),
     429: _TOO_FAST,
 }
 

@@ -55,7 +55,7 @@ class OnePost(AsyncTwilioHttpClient):  # type: ignore[misc]
                 method, url, params=params, data=data, headers=signed, allow_redirects=False
             ) as answer:
                 text = await answer.text()
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise NotifierError(Failure.NO_CONNECTION, sent="no", code=type(error).__name__) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise no_answer(type(error).__name__) from error

@@ -148,6 +148,8 @@ def test_only_what_cannot_succeed_is_permanent(code: int) -> None:
         (429, None, Failure.RATE_LIMITED, "no"),
         (401, 20003, Failure.UNAUTHORISED, "no"),
         (404, None, Failure.CONFIGURATION, "no"),
+        (302, None, Failure.CONFIGURATION, "no"),
+        (408, None, Failure.TEMPORARY, "no"),
         (400, 99999, Failure.UNCLASSIFIED, "no"),
         (500, 20500, Failure.NO_ANSWER, "unknown"),
         (503, None, Failure.NO_ANSWER, "unknown"),
