@@ -94,7 +94,7 @@ def states_of(session: Session, incident: Incident) -> dict[str, ComponentState]
         Component, Component.id == IncidentComponent.component_id
     )
     rows = session.execute(query.where(IncidentComponent.incident_id == incident.id).order_by(Component.position))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def worst_of(session: Session, incident: Incident) -> dict[str, ComponentState]:
@@ -102,7 +102,7 @@ def worst_of(session: Session, incident: Incident) -> dict[str, ComponentState]:
     query = select(Component.key, IncidentComponent.state).join(
         Component, Component.id == IncidentComponent.component_id
     )
-    return dict(session.execute(query.where(IncidentComponent.incident_id == incident.id)).tuples().all())
+    return dict(session.execute(query.where(IncidentComponent.incident_id == incident.id)).all())
 
 
 def say(session: Session, incident: Incident, states: Mapping[str, ComponentState]) -> None:
@@ -142,7 +142,7 @@ def apply(session: Session, incident: Incident, update_id: int | None, at: datet
     for component_id, state in session.execute(query):
         claims.setdefault(component_id, []).append(state)
     last = select(ComponentChange.component_id, func.max(ComponentChange.at)).group_by(ComponentChange.component_id)
-    changed_at = dict(session.execute(last.where(ComponentChange.component_id.in_(touched))).tuples().all())
+    changed_at = dict(session.execute(last.where(ComponentChange.component_id.in_(touched))).all())
     for component in session.scalars(select(Component).where(Component.id.in_(touched)).with_for_update()):
         state = worst(claims.get(component.id, []))
         if state is component.state:

@@ -159,7 +159,7 @@ def _campaigns(session: Session, incident: Incident, on_page: bool) -> dict[str,
         )
         .group_by(Campaign.purpose, CampaignCount.channel, CampaignCount.state)
     )
-    counts = [(purpose, channel, state, int(n)) for purpose, channel, state, n in session.execute(query).tuples()]
+    counts = [(purpose, channel, state, int(n)) for purpose, channel, state, n in session.execute(query)]
     told = [(purpose, channel, n) for purpose, channel, state, n in counts if state in _TOLD and n]
     ran = select(Campaign.id).where(Campaign.incident_id == incident.id, Campaign.purpose == "outage")
     return {

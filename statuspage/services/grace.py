@@ -82,8 +82,7 @@ def tick(session: Session, *, now: datetime) -> int:
     query = select(GracePolicy, Incident).join(Incident, Incident.id == GracePolicy.incident_id)
     standing = query.where(GracePolicy.state.in_(STANDING)).order_by(GracePolicy.id).with_for_update(of=GracePolicy)
     return sum(
-        _evaluate(session, SYSTEM, policy, incident, now)
-        for policy, incident in session.execute(standing).tuples().all()
+        _evaluate(session, SYSTEM, policy, incident, now) for policy, incident in session.execute(standing).all()
     )
 
 

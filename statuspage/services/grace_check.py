@@ -164,7 +164,7 @@ def _revoked(session: Session, policy_ids: list[int]) -> dict[int, datetime]:
     query = select(GraceLedger.policy_id, GraceLedger.at).where(
         GraceLedger.policy_id.in_(policy_ids), GraceLedger.state == GraceState.REVOKED
     )
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def _lines(session: Session, queries: Iterable[Query]) -> dict[str, list[_Subject]]:
@@ -191,7 +191,7 @@ def _add_lines(session: Session, wanted: ColumnElement[bool], found: dict[str, l
         .join(Installation, live)
         .where(wanted)
     )
-    for key, iccid, account, segment, region in session.execute(query).tuples():
+    for key, iccid, account, segment, region in session.execute(query):
         subject = _Subject(segment, region, zlib.crc32(key.encode()) % 100)
         for name in {key, iccid, f"account {account}"} - {None}:
             found.setdefault(str(name), []).append(subject)

@@ -220,7 +220,7 @@ def _row(session: Session, incident: Incident, key: str) -> PlaybookRow:
 
 def _records(session: Session, kept: list[PlaybookRow]) -> Mapping[str, Record]:
     people = {row.ticked_by for row in kept} - {None}
-    names = dict(session.execute(select(User.id, User.public_id).where(User.id.in_(people))).tuples().all())
+    names = dict(session.execute(select(User.id, User.public_id).where(User.id.in_(people))).all())
     return {
         row.key: Record(
             done_at=row.proved_at,

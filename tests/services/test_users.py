@@ -1,0 +1,213 @@
+"""People of the console and their log-ins."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from statuspage.clock import FrozenClock
+from statuspage.db import Sessions, transaction
+from statuspage.domain.errors import NotAllowed, NotFound, RuleError
+from statuspage.models import AuditEntry, LoginSession, User
+from statuspage.services import logins, users
+from statuspage.services.actor import CLI, of_user
+from tests.databases import NOW
+
+EMAIL = "anna@demo.example"
+OWN = "a sentence nobody guesses"
+
+
+def _add(session: Session, role: str = "engineer", email: str = EMAIL) -> tuple[User, str]:
+    return users.add_user(session, CLI, email=email, role=role, now=NOW)
+
+
+def test_first_password_is_random_and_kept_as_a_hash(sessions: Sessions) -> None:
+    """Two people get two passwords, and neither stands in the database or the audit."""
+    with transaction(sessions) as session:
+        anna, first = _add(session)
+        _, second = _add(session, email="boris@demo.example")
+        details = [str(entry.detail) for entry in session.scalars(select(AuditEntry))]
+    assert first != second
+    assert len(first) >= 20
+    assert anna.password_hash.startswith("$argon2id$")
+    assert first not in anna.password_hash
+    assert not any(first in detail or EMAIL in detail for detail in details)
+
+
+@pytest.mark.parametrize(
+    ("email", "role", "code"),
+    [
+        ("anna", "engineer", "user.bad_email"),
+        ("an na@demo.example", "engineer", "user.bad_email"),
+        (EMAIL, "boss", "user.unknown_role"),
+        ("ANNA@demo.example ", "viewer", "user.exists"),
+    ],
+)
+def test_bad_person_is_refused(sessions: Sessions, email: str, role: str, code: str) -> None:
+    """An address, a role or a second account that cannot be is refused by its code."""
+    with transaction(sessions) as session:
+        if code == "user.exists":
+            _add(session)
+        with pytest.raises(RuleError) as refused:
+            _add(session, role, email)
+    assert refused.value.code == code
+    assert email.strip() not in refused.value.message or "@" not in email
+
+
+def test_only_an_administrator_adds_people(sessions: Sessions) -> None:
+    """An engineer cannot make himself an approver's log-in."""
+    with transaction(sessions) as session:
+        engineer, _ = _add(session)
+        with pytest.raises(NotAllowed):
+            users.add_user(session, of_user(engineer), email="x@demo.example", role="approver", now=NOW)
+
+
+def test_first_password_works_on_this_machine_only(sessions: Sessions) -> None:
+    """A password we made opens the door from loopback, from elsewhere only once it was changed."""
+    with transaction(sessions) as session:
+        user, first = _add(session)
+        assert logins.verify_password(session, EMAIL, first, loopback=False, now=NOW) is None
+        assert logins.verify_password(session, " ANNA@demo.example", first, loopback=True, now=NOW) is user
+        users.change_password(session, of_user(user), user, first, OWN, now=NOW)
+        assert logins.verify_password(session, EMAIL, OWN, loopback=False, now=NOW) is user
+
+
+def test_a_right_first_password_from_elsewhere_counts_no_failure(sessions: Sessions) -> None:
+    """Whoever types the right password on the wrong machine is not locked out of the right one."""
+    with transaction(sessions) as session:
+        user, first = _add(session)
+        for _ in range(logins.FREE_ATTEMPTS + 1):
+            assert logins.verify_password(session, EMAIL, first, loopback=False, now=NOW) is None
+        assert user.locked_until is None
+
+
+def test_wrong_passwords_lock_for_a_while(sessions: Sessions, clock: FrozenClock) -> None:
+    """After five wrong ones even the right one is refused, until the lock ends; success forgets the failures."""
+    with transaction(sessions) as session:
+        user, first = _add(session)
+        for _ in range(logins.FREE_ATTEMPTS):
+            assert logins.verify_password(session, EMAIL, "wrong", loopback=True, now=clock.now()) is None
+        assert logins.verify_password(session, EMAIL, first, loopback=True, now=clock.now()) is None
+        assert user.locked_until is not None
+        assert user.locked_until - clock.now() <= logins.LONGEST_LOCK
+        clock.set(user.locked_until)
+        assert logins.verify_password(session, EMAIL, first, loopback=True, now=clock.now()) is user
+        assert user.failed_logins == 0
+
+
+def test_nobody_and_the_disabled_are_refused_alike(sessions: Sessions) -> None:
+    """An unknown address and a disabled person get the same answer as a wrong password."""
+    with transaction(sessions) as session:
+        user, first = _add(session)
+        users.disable_user(session, CLI, user, now=NOW)
+        assert logins.verify_password(session, EMAIL, first, loopback=True, now=NOW) is None
+        assert logins.verify_password(session, "nobody@demo.example", first, loopback=True, now=NOW) is None
+        users.enable_user(session, CLI, user, now=NOW)
+        assert logins.verify_password(session, EMAIL, first, loopback=True, now=NOW) is user
+
+
+def test_login_is_kept_by_hash_and_ends(sessions: Sessions) -> None:
+    """The token is not in the database; logging out ends it, twice as well as once."""
+    with transaction(sessions) as session:
+        user, _ = _add(session)
+        token = logins.open_login(session, user, now=NOW)
+        kept = session.scalars(select(LoginSession)).one()
+        assert token not in kept.token_hash
+        held = logins.look_up(session, token, now=NOW)
+        assert held is not None
+        assert held.user is user
+        logins.end_login(session, token, now=NOW)
+        logins.end_login(session, token, now=NOW)
+        assert logins.look_up(session, token, now=NOW) is None
+        assert logins.look_up(session, "another", now=NOW) is None
+
+
+def test_login_expires_and_lies_idle(sessions: Sessions) -> None:
+    """A log-in ends when nobody used it for hours, and after a shift however much it is used."""
+    with transaction(sessions) as session:
+        user, _ = _add(session)
+        token = logins.open_login(session, user, now=NOW)
+        assert logins.look_up(session, token, now=NOW + logins.IDLE) is None
+        at = NOW
+        while at + logins.IDLE < NOW + logins.LIFETIME:
+            at += logins.IDLE - timedelta(minutes=1)
+            held = logins.look_up(session, token, now=at)
+            assert held is not None
+            assert logins.due_for_touch(held.login, now=at)
+            logins.touch(session, held.login.id, now=at)
+            session.expire(held.login)
+        assert logins.look_up(session, token, now=NOW + logins.LIFETIME) is None
+
+
+def test_changing_the_password_ends_every_login(sessions: Sessions) -> None:
+    """A stolen log-in does not outlive the password; neither does one of a person shut out."""
+    with transaction(sessions) as session:
+        user, first = _add(session)
+        token = logins.open_login(session, user, now=NOW)
+        users.change_password(session, of_user(user), user, first, OWN, now=NOW)
+        session.expire_all()
+        assert logins.look_up(session, token, now=NOW) is None
+        token = logins.open_login(session, user, now=NOW)
+        users.disable_user(session, CLI, user, now=NOW)
+        session.expire_all()
+        assert logins.look_up(session, token, now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("new", "code"),
+    [("short", "user.password_length"), (EMAIL.upper(), "user.password_is_email"), ("x" * 300, "user.password_length")],
+)
+def test_weak_password_is_refused(sessions: Sessions, new: str, code: str) -> None:
+    """Length decides, and one's own address is no password."""
+    with transaction(sessions) as session:
+        user, first = _add(session)
+        with pytest.raises(RuleError) as refused:
+            users.change_password(session, of_user(user), user, first, new, now=NOW)
+        assert refused.value.code == code
+        assert new not in refused.value.message
+
+
+def test_password_is_changed_by_its_owner_who_knows_it(sessions: Sessions) -> None:
+    """Neither another person nor somebody who does not know the present one changes a password."""
+    with transaction(sessions) as session:
+        user, first = _add(session)
+        other, _ = _add(session, "admin", "boris@demo.example")
+        for actor, current, code in (
+            (of_user(other), first, "user.not_own_password"),
+            (of_user(user), "wrong", "user.wrong_password"),
+        ):
+            with pytest.raises(RuleError) as refused:
+                users.change_password(session, actor, user, current, OWN, now=NOW)
+            assert refused.value.code == code
+
+
+def test_administrator_resets_and_changes_roles_but_not_his_own(sessions: Sessions) -> None:
+    """A reset gives a new first password; nobody shuts himself out or changes his own role."""
+    with transaction(sessions) as session:
+        user, first = _add(session)
+        admin = of_user(_add(session, "admin", "boris@demo.example")[0])
+        again = users.reset_password(session, admin, user, now=NOW)
+        assert again != first
+        assert logins.verify_password(session, EMAIL, first, loopback=True, now=NOW) is None
+        users.set_role(session, admin, user, "legal", now=NOW)
+        assert user.role == "legal"
+        himself = users.get_user(session, admin.name)
+        for act in (
+            lambda: users.set_role(session, admin, himself, "viewer", now=NOW),
+            lambda: users.disable_user(session, admin, himself, now=NOW),
+        ):
+            with pytest.raises(RuleError) as refused:
+                act()
+            assert refused.value.code == "user.self"
+
+
+def test_unknown_person_is_named_as_such(sessions: Sessions) -> None:
+    """Looking for nobody says so."""
+    with transaction(sessions) as session:
+        with pytest.raises(NotFound):
+            users.find_user(session, EMAIL)
+        with pytest.raises(NotFound):
+            users.get_user(session, "000000000000")
