@@ -45,13 +45,15 @@ class Access:
 
     caller: Caller
     permission: Permission | None = None
+    largest: int | None = None
+    """The most bytes a request may have, where it is not what all others may."""
 
 
 class _Declare:
     """`@access(Permission.X)`, `@access.user`, `@access.public` or `@access.callback`, right under the route."""
 
-    def __call__(self, permission: Permission) -> Callable[[View], View]:
-        return lambda view: _mark(view, Access(Caller.PERMITTED, permission))
+    def __call__(self, permission: Permission, *, largest: int | None = None) -> Callable[[View], View]:
+        return lambda view: _mark(view, Access(Caller.PERMITTED, permission, largest))
 
     def user(self, view: View) -> View:
         return _mark(view, Access(Caller.USER))
@@ -94,6 +96,8 @@ def _admit() -> ResponseReturnValue | None:
         raise NotAllowed("route.undeclared", "This address does not say who may call it, so nobody may.")
     if found.caller is Caller.CALLBACK:
         return None
+    if found.largest is not None:
+        request.max_content_length = found.largest  # before the form is read, which looking for the token does
     csrf.protect()
     if found.caller is Caller.PUBLIC:
         return None

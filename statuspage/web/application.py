@@ -6,7 +6,7 @@ from flask import Flask, redirect, url_for
 from flask.typing import ResponseReturnValue
 
 from statuspage.web import access as door
-from statuspage.web import assets, auth, callbacks, errors, health, security, shell
+from statuspage.web import assets, auth, callbacks, errors, health, security, shell, subscribe
 from statuspage.web.access import access
 from statuspage.web.console import BLUEPRINTS
 from statuspage.web.proxies import TrustedProxies
@@ -26,7 +26,14 @@ def build(wiring: Wiring) -> Flask:
     shell.furnish(app)
     door.guard(app)
     errors.register(app)
-    for blueprint in (assets.blueprint, health.blueprint, callbacks.blueprint, auth.blueprint, *BLUEPRINTS):
+    for blueprint in (
+        assets.blueprint,
+        health.blueprint,
+        callbacks.blueprint,
+        subscribe.blueprint,
+        auth.blueprint,
+        *BLUEPRINTS,
+    ):
         app.register_blueprint(blueprint)
     app.add_url_rule("/console/", "home", home)
     app.wsgi_app = TrustedProxies(app.wsgi_app, wiring.settings.trusted_proxies)  # type: ignore[method-assign]  # Flask's own way

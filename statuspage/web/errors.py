@@ -8,7 +8,7 @@ import structlog
 from flask import Flask, Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, NotSupportedError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
@@ -29,7 +29,8 @@ def register(app: Flask) -> None:
     """Answer every exception that leaves a view."""
     app.register_error_handler(RuleError, refused)
     app.register_error_handler(StaleDataError, _changed_meanwhile)
-    for gone in (OperationalError, InterfaceError, PoolTimeout):
+    # A PostgreSQL that takes no writes, as a standby does, says so by InternalError or NotSupportedError.
+    for gone in (OperationalError, InterfaceError, InternalError, NotSupportedError, PoolTimeout):
         app.register_error_handler(gone, _database_gone)
     app.register_error_handler(CSRFError, _form_too_old)
     app.register_error_handler(HTTPException, _http)

@@ -14,11 +14,11 @@ from sqlalchemy.exc import DBAPIError
 
 from statuspage import metrics, schema
 from statuspage.publish.mirror import Mirror
+from statuspage.publish.publisher import PUBLIC_FOLDER
 from statuspage.web.access import access
 from statuspage.web.proxies import from_loopback
 from statuspage.web.wiring import now, wiring
 
-PUBLIC_FOLDER = "public"
 
 blueprint = Blueprint("health", __name__)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import cast
 
@@ -27,6 +28,9 @@ from statuspage.web.wiring import now, wiring
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 LOCALE = "locale"
+_PART_OF = {"sending": "campaigns"} | dict.fromkeys(("room", "updates", "lifecycle", "playbook", "grace"), "incidents")
+"""Blueprints that the frame shows under another one's name."""
+
 _COMPONENT_SHAPES = {
     ComponentState.OPERATIONAL: "works",
     ComponentState.DEGRADED_PERFORMANCE: "delayed",
@@ -37,6 +41,8 @@ _COMPONENT_SHAPES = {
 SECTIONS = (
     (Permission.INCIDENT_VIEW, "incidents.index", "incidents"),
     (Permission.INCIDENT_VIEW, "routes.index", "routes"),
+    (Permission.INCIDENT_VIEW, "campaigns.index", "campaigns"),
+    (Permission.SUBSCRIBER_VIEW, "people.index", "people"),
     (Permission.USER_EDIT, "staff.index", "users"),
     (Permission.AUDIT_VIEW, "audit.index", "audit"),
 )
@@ -60,6 +66,7 @@ def furnish(app: Flask) -> None:
         clock_name=clock_name,
         gap_text=gap_text,
         playbook_reason=playbook_reason,
+        why=why,
         may=may,
         P=Permission,
         once=once,
@@ -75,6 +82,7 @@ def furnish(app: Flask) -> None:
         iso=iso,
         span=span,
         number=number,
+        money=money,
         local=local_input,
     )
     app.context_processor(_frame)
@@ -88,6 +96,7 @@ def _frame() -> dict[str, object]:
         "operator": settings.brand_name or settings.operator_name,
         "locales": settings.locales,
         "user": g.get("user"),
+        "section": _PART_OF.get(request.blueprint or "", request.blueprint),
         "now": now(),
     }
 
@@ -175,6 +184,12 @@ def playbook_reason(reason: str) -> str:
     return t(key) if has_text(key) else reason
 
 
+def why(reason: str) -> str:
+    """Why a message was not sent or did not arrive; a provider's or a rule's own code where we have no words."""
+    key = f"why.{reason.replace('.', '_')}"
+    return t(key) if has_text(key) else reason or "–"
+
+
 def clock(at: datetime | None) -> Markup | str:
     """The bare time on this day, else day and time."""
     if at is None:
@@ -198,7 +213,12 @@ def span(length: timedelta) -> str:
 
 def number(value: int | None) -> str:
     """Thousands apart by a narrow no-break space, which all three languages read."""
-    return "–" if value is None else f"{value:,}".replace(",", " ")
+    return "–" if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+def money(amount: Decimal | str | None) -> str:
+    """To the hundredth, thousands apart."""
+    return "–" if amount is None else f"{Decimal(amount):,.2f}".replace(",", "\u202f")
 
 
 def local_input(at: datetime | None) -> str:

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from statuspage.web.console import audit, grace, incidents, lifecycle, playbook, room, routes, staff, updates
+from statuspage.web.console import (
+    audit,
+    campaigns,
+    grace,
+    incidents,
+    lifecycle,
+    people,
+    playbook,
+    room,
+    routes,
+    sending,
+    staff,
+    updates,
+)
 
 BLUEPRINTS = (
     incidents.blueprint,
@@ -12,6 +25,9 @@ BLUEPRINTS = (
     playbook.blueprint,
     grace.blueprint,
     routes.blueprint,
+    campaigns.blueprint,
+    sending.blueprint,
+    people.blueprint,
     staff.blueprint,
     audit.blueprint,
 )

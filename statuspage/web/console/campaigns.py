@@ -1,0 +1,226 @@
+"""Campaigns: the list, a draft from a template, its texts and audience, and what became of it."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from flask import Blueprint, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from notifiers.base import Channel
+from statuspage.domain.campaign import EDITABLE, CampaignKind, CampaignState
+from statuspage.domain.delivery import DeliveryState
+from statuspage.domain.errors import RuleError
+from statuspage.domain.message import PLACEHOLDERS
+from statuspage.domain.roles import Permission
+from statuspage.models import Campaign, Delivery, Incident, User
+from statuspage.services import approval, campaign_texts, campaigns, counts, incidents
+from statuspage.services.campaigns import Edit
+from statuspage.web import shell
+from statuspage.web.access import access, actor, person
+from statuspage.web.console import naming
+from statuspage.web.console.acting import act
+from statuspage.web.console.progress import course
+from statuspage.web.errors import status_of
+from statuspage.web.forms import Fields, fields, remember, repeated
+from statuspage.web.wiring import now, wiring
+
+SHOWN_DELIVERIES = 100
+MOST_VALIDITY = 36_000
+
+blueprint = Blueprint("campaigns", __name__, url_prefix="/console/campaigns")
+
+
+@blueprint.get("")
+@access(Permission.INCIDENT_VIEW)
+def index() -> ResponseReturnValue:
+    with wiring().reading() as session:
+        found = campaigns.list_campaigns(session)
+        told = session.scalars(select(Incident).where(Incident.id.in_({one.incident_id for one in found}))).all()
+        titles = incidents.titles(session, list(told))
+        return shell.render(
+            "console/campaigns/index.html",
+            campaigns=[(one, course(counts.read(session, one.id))) for one in found],
+            incidents={one.id: (one.public_id, naming.picked(titles.get(one.id))) for one in told},
+        )
+
+
+@blueprint.get("/new")
+@access(Permission.CAMPAIGN_EDIT)
+def new() -> ResponseReturnValue:
+    return _new_page(request.args.get("incident", "")[:40], None)
+
+
+@blueprint.post("/new")
+@access(Permission.CAMPAIGN_EDIT)
+def draft() -> ResponseReturnValue:
+    """A doubled click drafts once."""
+    form = fields()
+    incident_id, key = form.text("incident", required=True), form.text("template", required=True)
+    channels = [Channel(one) for one in form.several("channels", [one.value for one in Channel])]
+    told_by = form.text("told_by")
+    try:
+        form.check()
+        with wiring().writing() as session:
+            made = repeated(session, "campaign.draft")
+            if made is None:
+                incident = incidents.get_incident(session, incident_id)
+                template = campaigns.get_message_template(session, key)
+                earlier = campaigns.get_campaign(session, told_by) if told_by else None
+                made = campaigns.draft_campaign(
+                    session, actor(), incident, template, channels=channels, told_by=earlier, now=now()
+                ).public_id
+                remember(session, "campaign.draft", made)
+    except RuleError as error:
+        return _new_page(incident_id, error), status_of(error)
+    flash(shell.t("campaign.done_draft"))
+    return redirect(url_for("campaigns.show", public_id=made), code=303)
+
+
+@blueprint.get("/<public_id>")
+@access(Permission.INCIDENT_VIEW)
+def show(public_id: str) -> ResponseReturnValue:
+    return page(public_id, None)
+
+
+@blueprint.get("/<public_id>/progress")
+@access(Permission.INCIDENT_VIEW)
+def progress(public_id: str) -> ResponseReturnValue:
+    """The moving part of the page alone, for whoever watches it."""
+    with wiring().reading() as session:
+        campaign = campaigns.get_campaign(session, public_id)
+        return shell.render("console/campaigns/progress.html", campaign=campaign, **_progress(session, campaign))
+
+
+@blueprint.post("/<public_id>/edit")
+@access(Permission.CAMPAIGN_EDIT)
+def edit(public_id: str) -> ResponseReturnValue:
+    """Every edit takes the campaign back to draft and voids its approval."""
+    form = fields()
+    change = Edit(
+        texts={field: form.texts(field) for field in campaign_texts.ESCAPES if _has(form, field)},
+        audience=form.text("audience", limit=500) if "audience" in form.form else None,
+        channels=[Channel(one) for one in form.several("channels", [one.value for one in Channel])],
+        name=form.text("name", limit=120),
+        cost_ceiling=_money(form, "cost_ceiling"),
+        validity_seconds=(form.count("validity_minutes", required=True, most=MOST_VALIDITY // 60) or 0) * 60,
+    )
+    version = form.count("version", required=True)
+
+    def keep(session: Session) -> None:
+        form.check()
+        campaign = campaigns.get_campaign(session, public_id)
+        campaigns.edit_campaign(session, actor(), campaign, change, version=version or 0, now=now())
+
+    return act(
+        f"campaign.edit.{public_id}",
+        keep,
+        done="campaign.done_edit",
+        onward=url_for("campaigns.show", public_id=public_id),
+        page=lambda error: page(public_id, error),
+    )
+
+
+@blueprint.get("/<public_id>/deliveries")
+@access(Permission.INCIDENT_VIEW)
+def deliveries(public_id: str) -> ResponseReturnValue:
+    """Up to 100 deliveries behind one figure: ids, states and reasons; who it was is not shown."""
+    channel, state, reason = (request.args.get(name, "")[:40] for name in ("channel", "state", "reason"))
+    with wiring().reading() as session:
+        campaign = campaigns.get_campaign(session, public_id)
+        query = (
+            select(Delivery).where(Delivery.campaign_id == campaign.id).order_by(Delivery.id).limit(SHOWN_DELIVERIES)
+        )
+        if channel:
+            query = query.where(Delivery.channel == channel)
+        if state:
+            held = [one.value for one in counts.IN_HAND]
+            query = query.where(Delivery.state.in_(held if state == DeliveryState.PENDING else [state]))
+            query = query.where(func.coalesce(Delivery.reason, "") == reason)
+        return shell.render(
+            "console/campaigns/deliveries.html",
+            campaign=campaign,
+            rows=list(session.scalars(query)),
+            channel=channel,
+            state=state,
+            reason=reason,
+            most=SHOWN_DELIVERIES,
+        )
+
+
+def page(public_id: str, error: RuleError | None) -> str:
+    """The campaign; `error` is why the last act was refused."""
+    with wiring().reading() as session:
+        campaign = campaigns.get_campaign(session, public_id)
+        frozen = campaign_texts.frozen(session, campaign)
+        return shell.render(
+            "console/campaigns/show.html",
+            error=error,
+            campaign=campaign,
+            editable=campaign.state in EDITABLE,
+            draft_texts=campaign_texts.draft(session, campaign),
+            frozen=frozen if campaign.content_hash is not None else {},
+            fields=[field for one in campaign.channels for field in campaign_texts.FIELDS[Channel(one)]],
+            channels=list(Channel),
+            placeholders=sorted(PLACEHOLDERS),
+            worked_on=person().id in approval.authors(session, campaign),
+            approver=_name(session, campaign.approved_by),
+            author=_name(session, campaign.author_id),
+            break_glass_cap=wiring().settings.break_glass_cap,
+            **_incident_of(session, campaign),
+            **_progress(session, campaign),
+        )
+
+
+def _progress(session: Session, campaign: Campaign) -> dict[str, object]:
+    found = counts.read(session, campaign.id)
+    live = campaign.state in (CampaignState.RUNNING, CampaignState.PAUSED) or (
+        campaign.state is CampaignState.CANCELLED and course(found).way > 0
+    )
+    return {"counts": found, "course": course(found), "live": live}
+
+
+def _incident_of(session: Session, campaign: Campaign) -> dict[str, object]:
+    incident = session.get(Incident, campaign.incident_id) if campaign.incident_id is not None else None
+    title = naming.picked(incidents.titles(session, [incident])[incident.id]) if incident is not None else ""
+    return {"incident": incident, "incident_title": title}
+
+
+def _new_page(incident_id: str, error: RuleError | None) -> str:
+    with wiring().reading() as session:
+        incident = incidents.get_incident(session, incident_id)
+        earlier = campaigns.list_campaigns(session, incident)
+        return shell.render(
+            "console/campaigns/new.html",
+            error=error,
+            incident=incident,
+            incident_title=naming.picked(incidents.titles(session, [incident])[incident.id]),
+            templates=campaigns.list_message_templates(session),
+            told=[one for one in earlier if one.kind is CampaignKind.INCIDENT_NOTICE and one.started_at is not None],
+            channels=list(Channel),
+        )
+
+
+def _name(session: Session, user_id: int | None) -> str:
+    user = session.get(User, user_id) if user_id is not None else None
+    return user.name if user is not None else ""
+
+
+def _has(form: Fields, field: str) -> bool:
+    return any(f"{field}.{locale}" in form.form for locale in form.locales)
+
+
+def _money(form: Fields, name: str) -> Decimal | None:
+    value = form.text(name, limit=20)
+    if not value:
+        return None
+    try:
+        amount = Decimal(value.replace(",", "."))
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite():
+        form.mistakes[name] = f"is {value!r}; write an amount such as 1200.50."
+        return None
+    return amount

@@ -1,0 +1,154 @@
+"""Who is told: figures, a file in, a file out, one person found and forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from flask import Blueprint, Response, request, send_file, stream_with_context, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from statuspage.domain.errors import NotFound, RuleError
+from statuspage.domain.roles import Permission
+from statuspage.models import PeopleImport
+from statuspage.services import erasure, people
+from statuspage.services.erasure import Erased
+from statuspage.services.people import Person
+from statuspage.web import shell
+from statuspage.web.access import access, actor, person
+from statuspage.web.console import importing, naming
+from statuspage.web.console.importing import Task
+from statuspage.web.errors import status_of
+from statuspage.web.forms import fields
+from statuspage.web.wiring import now, wiring
+
+LARGEST_FILE_BYTES = 2_000_000_000
+
+blueprint = Blueprint("people", __name__, url_prefix="/console/people")
+
+
+@blueprint.get("")
+@access(Permission.SUBSCRIBER_VIEW)
+def index() -> ResponseReturnValue:
+    return _page(None)
+
+
+@blueprint.get("/imports")
+@access(Permission.SUBSCRIBER_VIEW)
+def progress() -> ResponseReturnValue:
+    """The moving part of the page alone, for whoever watches an import."""
+    with wiring().reading() as session:
+        return shell.render("console/people/imports.html", imports=people.imports(session, actor()))
+
+
+@blueprint.post("/imports")
+@access(Permission.SUBSCRIBER_IMPORT, largest=LARGEST_FILE_BYTES)
+def upload() -> ResponseReturnValue:
+    """Takes the file and answers at once; nothing of it is visible until its last row is in."""
+    sent = request.files.get("file")
+    dry_run = request.form.get("dry_run") == "1"
+    if sent is None or not sent.filename:
+        error = RuleError("people_import.no_file", "file: no file was chosen. Choose one.", "file")
+        return _page(error), status_of(error)
+    path = importing.keep(sent, wiring().settings, now())
+    try:
+        importing.check(path, wiring(), dry_run=dry_run)
+    except RuleError as error:
+        path.unlink()
+        return _page(error), status_of(error)
+    importing.launch(Task(str(path), sent.filename[-200:], person().public_id, dry_run))
+    return shell.done("people.begun", url_for("people.index", _anchor="imports"))
+
+
+@blueprint.get("/imports/<public_id>/refused")
+@access(Permission.SUBSCRIBER_IMPORT)
+def refused(public_id: str) -> ResponseReturnValue:
+    """The refused lines with their reasons, as long as they are kept, from the host that read the file."""
+    with wiring().reading() as session:
+        found = session.scalar(select(PeopleImport).where(PeopleImport.public_id == public_id))
+    kept = _kept(found, now())
+    if found is None or kept is None:
+        raise NotFound("people_import.no_refused", "The refused lines of this import are not kept here any more.")
+    return send_file(kept, mimetype="text/csv", as_attachment=True, download_name=f"refused-{found.public_id}.csv")
+
+
+@blueprint.post("/export")
+@access(Permission.SUBSCRIBER_EXPORT)
+def export() -> ResponseReturnValue:
+    """Everybody as CSV; who took the copy is in the audit before the first row is out."""
+    signups = request.form.get("what") == "signups"
+    with wiring().writing() as session:
+        people.allow_export(session, actor(), now=now())
+    name = "signups.csv" if signups else "subscribers.csv"
+    return Response(
+        stream_with_context(_rows(signups)),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f"attachment; filename={name}"},
+    )
+
+
+@blueprint.post("/find")
+@access(Permission.SUBSCRIBER_VIEW)
+def find() -> ResponseReturnValue:
+    """Who is told at an address. The address is never in this page's own address, which logs keep."""
+    return _found(fields().text("address", required=True, limit=300), None, None)
+
+
+@blueprint.post("/erase")
+@access(Permission.SUBSCRIBER_ERASE)
+def erase() -> ResponseReturnValue:
+    """Forget whoever is told there; asking again changes nothing, so the form needs no key."""
+    address = fields().text("address", required=True, limit=300)
+    try:
+        with wiring().writing() as session:
+            erased = erasure.erase(session, actor(), address, wiring().settings, now=now())
+    except RuleError as error:
+        return _found(address, error, None)
+    return _found(address, None, erased)
+
+
+def _rows(signups: bool) -> Iterator[str]:
+    with wiring().reading() as session:
+        yield from people.signups_csv(session) if signups else people.lines_csv(session)
+
+
+def _page(error: RuleError | None) -> str:
+    with wiring().reading() as session:
+        return shell.render(
+            "console/people/index.html",
+            error=error,
+            counts=people.counts(session, actor()),
+            imports=people.imports(session, actor()),
+            segments=dict(naming.segment_names(session)),
+        )
+
+
+def _found(address: str, error: RuleError | None, erased: Erased | None) -> ResponseReturnValue:
+    found: list[Person] = []
+    with wiring().reading() as session:
+        segments, regions = dict(naming.segment_names(session)), dict(naming.region_names(session))
+        if error is None and erased is None:
+            try:
+                found = people.find(session, actor(), address, wiring().settings)
+            except RuleError as refusal:
+                error = refusal
+    page = shell.render(
+        "console/people/found.html",
+        error=error,
+        address=address,
+        found=found,
+        erased=erased,
+        segments=segments,
+        regions=regions,
+    )
+    return page, 200 if error is None else status_of(error)
+
+
+def _kept(found: PeopleImport | None, at: datetime) -> Path | None:
+    if found is None or found.refused_path is None:
+        return None
+    path = Path(found.refused_path)
+    expired = found.refused_expires_at is not None and found.refused_expires_at <= at
+    return None if expired or not path.is_file() else path

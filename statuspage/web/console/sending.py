@@ -1,0 +1,120 @@
+"""The course of a campaign: preview, approval by a second person, start, pause, resume, cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from statuspage.domain.campaign import approval_needed
+from statuspage.domain.roles import Permission
+from statuspage.models import Campaign
+from statuspage.services import approval, campaign_course, campaigns
+from statuspage.services import preview as previews
+from statuspage.web import shell
+from statuspage.web.access import access, actor
+from statuspage.web.console.acting import act
+from statuspage.web.console.campaigns import page
+from statuspage.web.forms import fields
+from statuspage.web.wiring import now, wiring
+
+blueprint = Blueprint("sending", __name__, url_prefix="/console/campaigns/<public_id>")
+
+
+@blueprint.get("/preview")
+@access(Permission.INCIDENT_VIEW)
+def preview(public_id: str) -> ResponseReturnValue:
+    """Counted exactly, so a million people take some seconds; nothing is written."""
+    settings = wiring().settings
+    with wiring().reading() as session:
+        campaign = campaigns.get_campaign(session, public_id)
+        found = previews.preview(session, campaign, settings, now=now())
+    return shell.render(
+        "console/campaigns/preview.html",
+        campaign=campaign,
+        preview=found,
+        needed=approval_needed(found.recipients, settings.approval_threshold, settings.approval_always),
+        threshold=settings.approval_threshold,
+        cap=settings.break_glass_cap,
+    )
+
+
+@blueprint.post("/request-approval")
+@access(Permission.CAMPAIGN_EDIT)
+def request_approval(public_id: str) -> ResponseReturnValue:
+    """Freezes texts, audience and cost ceiling; where no second person is needed it is approved at once."""
+
+    def ask(session: Session, campaign: Campaign) -> None:
+        approval.request_approval(session, actor(), campaign, settings=wiring().settings, now=now())
+
+    return _change(public_id, "request", ask)
+
+
+@blueprint.post("/approve")
+@access(Permission.CAMPAIGN_APPROVE)
+def approve(public_id: str) -> ResponseReturnValue:
+    """Agrees to exactly what the page showed: its hash comes back with the form."""
+    seen = request.form.get("seen_hash", "")[:64]
+    return _change(public_id, "approve", lambda db, one: approval.approve(db, actor(), one, seen_hash=seen, now=now()))
+
+
+@blueprint.post("/break-glass")
+@access(Permission.CAMPAIGN_BREAK_GLASS)
+def break_glass(public_id: str) -> ResponseReturnValue:
+    form = fields()
+    reason = form.text("reason", limit=2000)
+
+    def alone(session: Session, campaign: Campaign) -> None:
+        form.check()
+        approval.break_glass(session, actor(), campaign, reason=reason, settings=wiring().settings, now=now())
+
+    return _change(public_id, "break_glass", alone)
+
+
+@blueprint.post("/schedule")
+@access(Permission.CAMPAIGN_SEND)
+def schedule(public_id: str) -> ResponseReturnValue:
+    form = fields()
+    at = form.moment("at", required=True)
+
+    def later(session: Session, campaign: Campaign) -> None:
+        form.check()
+        campaign_course.schedule_campaign(session, actor(), campaign, at or now(), now=now())
+
+    return _change(public_id, "schedule", later)
+
+
+@blueprint.post("/start")
+@access(Permission.CAMPAIGN_SEND)
+def start(public_id: str) -> ResponseReturnValue:
+    return _change(public_id, "start", lambda db, one: campaign_course.start_campaign(db, actor(), one, now=now()))
+
+
+@blueprint.post("/pause")
+@access(Permission.CAMPAIGN_SEND)
+def pause(public_id: str) -> ResponseReturnValue:
+    return _change(public_id, "pause", lambda db, one: campaign_course.pause_campaign(db, actor(), one, now=now()))
+
+
+@blueprint.post("/resume")
+@access(Permission.CAMPAIGN_SEND)
+def resume(public_id: str) -> ResponseReturnValue:
+    return _change(public_id, "resume", lambda db, one: campaign_course.resume_campaign(db, actor(), one, now=now()))
+
+
+@blueprint.post("/cancel")
+@access(Permission.CAMPAIGN_SEND)
+def cancel(public_id: str) -> ResponseReturnValue:
+    return _change(public_id, "cancel", lambda db, one: campaign_course.cancel_campaign(db, actor(), one, now=now()))
+
+
+def _change(public_id: str, what: str, verb: Callable[[Session, Campaign], object]) -> ResponseReturnValue:
+    return act(
+        f"campaign.{what}.{public_id}",
+        lambda session: verb(session, campaigns.get_campaign(session, public_id)),
+        done=f"campaign.done_{what}",
+        onward=url_for("campaigns.show", public_id=public_id),
+        page=lambda error: page(public_id, error),
+    )
