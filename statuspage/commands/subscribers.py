@@ -86,7 +86,7 @@ def status(parts: Composition, json_wanted: bool) -> None:
         else {
             "id": last.public_id,
             "state": last.state,
-            "started_at": last.started_at if json_wanted else local(parts, last.started_at),
+            "started_at": last.started_at if json_wanted else local(last.started_at, parts.settings.zone),
             "accepted": last.rows_accepted,
             "refused": last.rows_refused,
             "duplicate": last.rows_duplicate,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +38,7 @@ PAGE_ROWS = 2_000
 SIGNUP_COLUMNS = ("email", "language", "state", "confirmed_at")
 _CONSENTS = {("active", "consent"): "1", ("refused", "consent"): "0"}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[+-][0-9]+(?:\.[0-9]+)?").fullmatch
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def counts(session: Session, actor: Actor) -> PeopleCounts:
     )
     segments: dict[str, int] = {}
     languages: dict[str, int] = {}
-    for segment, language, number in session.execute(by_kind).tuples():
+    for segment, language, number in session.execute(by_kind):
         segments[segment] = segments.get(segment, 0) + number
         languages[language] = languages.get(language, 0) + number
     signups = select(Subscription.state, func.count()).where(Subscription.topic == SIGNUP_TOPIC)
@@ -105,8 +107,8 @@ def counts(session: Session, actor: Actor) -> PeopleCounts:
         sum(segments.values()),
         segments,
         languages,
-        dict(session.execute(signups.group_by(Subscription.state)).tuples().all()),
-        dict(session.execute(suppressed).tuples().all()),
+        dict(session.execute(signups.group_by(Subscription.state)).all()),
+        dict(session.execute(suppressed).all()),
         session.scalar(select(PeopleImport).order_by(PeopleImport.id.desc()).limit(1)),
     )
 
@@ -218,7 +220,7 @@ def _csv(rows: Any) -> str:
 def neutral(cell: object) -> str:
     """A cell that no spreadsheet takes for a formula. Plain numbers and E.164 are none, whatever they begin with."""
     text = "" if cell is None else str(cell)
-    if text.startswith(_FORMULA) and not text[1:].replace(".", "", 1).isdecimal():
+    if text.startswith(_FORMULA) and not _NUMBER(text):
         return f"'{text}"
     return text
 
@@ -239,6 +241,6 @@ def _person(session: Session, contact: Contact) -> Person:
         contact.sms,
         contact.email,
         contact.account_id is None,
-        tuple((key, segment, region) for key, segment, region in session.execute(lines).tuples()),
-        tuple((channel, reason) for channel, reason in session.execute(closed).tuples()),
+        tuple((key, segment, region) for key, segment, region in session.execute(lines)),
+        tuple((channel, reason) for channel, reason in session.execute(closed)),
     )

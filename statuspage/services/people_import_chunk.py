@@ -63,7 +63,7 @@ def _accounts(session: Session, rows: Sequence[PersonRow]) -> tuple[dict[str, in
     names = dict.fromkeys(row.account for row in rows)
     asked = _listed(session, "text")
     found = text(f"SELECT external_id, account.id FROM {asked} CROSS JOIN account WHERE external_id = value")  # noqa: S608
-    ids: dict[str, int] = dict(session.execute(found, {"list": json.dumps(list(names))}).tuples().all())
+    ids: dict[str, int] = dict(session.execute(found, {"list": json.dumps(list(names))}).all())
     known = frozenset(ids)
     missing = [name for name in names if name not in known]
     made = list(zip(_allocate(session, Account.__table__, len(missing)), missing, strict=True))
@@ -85,7 +85,7 @@ def _live(session: Session, keys: Sequence[Key]) -> dict[Key, LiveLine]:
 
 
 def _listed(session: Session, kind: str) -> str:
-    """The JSON array bound to `list` as a table of `value`. For a join: SQLite would scan all lines for pairs IN (…)."""
+    """The JSON array bound to `list` as a table of `value`. For a join: SQLite would scan all lines for pairs IN."""
     if is_sqlite(session):
         return "json_each(:list)"
     function = "jsonb_array_elements_text" if kind == "text" else "jsonb_array_elements"

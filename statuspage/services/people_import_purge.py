@@ -54,7 +54,7 @@ def clear_dead(sessions: Sessions, held: Held, clock: Clock) -> None:
         dead = select(PeopleImport.id, PeopleImport.generation).where(
             PeopleImport.state.in_(("failed", "abandoned")), PeopleImport.purged.is_(False)
         )
-        found = list(session.execute(dead).tuples())
+        found = list(session.execute(dead))
     for run_id, generation in found:
         while _step(sessions, held, clock, generation, _remove_written):
             pass
@@ -111,7 +111,7 @@ def _step(sessions: Sessions, held: Held, clock: Clock, generation: int, remove:
 def _remove_written(session: Session, generation: int) -> bool:
     # Only imports write lines, one at a time, so those of the last one are the last lines.
     tail = select(Line.id, Line.contact_id, Line.valid_from).order_by(Line.id.desc()).limit(CHUNK)
-    last = [(line, contact) for line, contact, since in session.execute(tail).tuples() if since == generation]
+    last = [(line, contact) for line, contact, since in session.execute(tail) if since == generation]
     _delete(session, last)
     return len(last) == CHUNK
 
@@ -119,14 +119,14 @@ def _remove_written(session: Session, generation: int) -> bool:
 def _remove_replaced(session: Session, floor: int) -> bool:
     # The second condition is that of the partial index, which is not used unless it is said in so many words.
     old = select(Line.id, Line.contact_id).where(Line.valid_to <= floor, Line.valid_to < _EVER).limit(CHUNK)
-    found = list(session.execute(old).tuples())
+    found = list(session.execute(old))
     _delete(session, found)
     return len(found) == CHUNK
 
 
 def _reopen_replaced(session: Session, generation: int) -> bool:
     closed = select(Line.id, Line.contact_id).where(Line.valid_to == generation, Line.valid_to < _EVER)
-    found = list(session.execute(closed.limit(CHUNK)).tuples())
+    found = list(session.execute(closed.limit(CHUNK)))
     for table, ids in ((Line, [line for line, _ in found]), (Contact, [contact for _, contact in found])):
         session.execute(
             update(table).where(table.id.in_(ids)).values(valid_to=FOREVER), execution_options=_WITHOUT_ORM

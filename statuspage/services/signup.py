@@ -76,7 +76,7 @@ def confirm(session: Session, links: Links, token: str, *, now: datetime) -> Sig
     """
     public_id, issued = links.read_confirm(token, now=now)
     contact, subscription = _found(session, public_id)
-    if subscription.ended_at is not None and subscription.ended_at >= issued:
+    if subscription.ended_at is not None and subscription.ended_at > issued:
         raise _gone()
     if subscription.state != "active":
         subscription.state, subscription.confirmed_at, subscription.ended_at = "active", now, None
@@ -95,7 +95,7 @@ def awaiting(session: Session, links: Links, token: str, *, now: datetime) -> Si
     """What the link would confirm; errors as in `confirm`."""
     public_id, issued = links.read_confirm(token, now=now)
     contact, subscription = _found(session, public_id)
-    if subscription.ended_at is not None and subscription.ended_at >= issued:
+    if subscription.ended_at is not None and subscription.ended_at > issued:
         raise _gone()
     return _seen(contact, subscription)
 
@@ -130,7 +130,7 @@ def forget_unconfirmed(session: Session, *, now: datetime) -> int:
         .where(Subscription.state == "pending", Subscription.topic == TOPIC, Subscription.at < now - FORGET_AFTER)
         .limit(CHUNK)
     )
-    found = list(session.execute(late).tuples())
+    found = list(session.execute(late))
     contacts = [contact for _, contact in found]
     hashes = select(Contact.email_hash).where(Contact.id.in_(contacts))
     mails = select(Campaign.id).where(Campaign.public_id == CONFIRMATION_ID).scalar_subquery()

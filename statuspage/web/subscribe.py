@@ -148,7 +148,6 @@ def _page(
     answer = Response(pages.render(locale, name, path, facts), status=status, content_type="text/html; charset=utf-8")
     answer.headers["Content-Security-Policy"] = pages.content_security_policy
     answer.headers["Content-Language"] = locale
-    answer.headers["Referrer-Policy"] = "no-referrer"  # the token stands in the address
     return answer
 
 

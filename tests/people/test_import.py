@@ -1,0 +1,190 @@
+"""What an import makes of the rows of a file."""
+
+from __future__ import annotations
+
+import stat
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from statuspage.db import transaction
+from statuspage.domain.errors import NotAllowed, RuleError
+from statuspage.models import Account, AuditEntry, Contact, Installation, Line, PeopleImport, Subscription
+from statuspage.services.actor import PUBLIC
+from statuspage.services.people_import import Source, import_people
+from statuspage.services.people_import_purge import expire_refused, tend_imports
+from tests.people.crowd import ICCID, Crowd, Seen, file, row, subscriptions
+
+
+def test_a_line_and_its_contact(crowd: Crowd) -> None:
+    """A row is one line of an account and the contact who is told; every column arrives."""
+    result = crowd.load(
+        file(row(email="Anna@Example.org", language="zh-CN", balance="-12.50", currency="RUB", paid_until="2026-12-01"))
+    )
+    assert result.counts.accepted == 1
+    assert crowd.seen() == [Seen("A1", "+79161234567", "prepaid", "zh", "+79161234567", "anna@example.org")]
+    with transaction(crowd.sessions, read_only=True) as session:
+        line = session.scalars(select(Line)).one()
+        assert (line.balance, line.currency, line.paid_until) == (Decimal("-12.50"), "RUB", date(2026, 12, 1))
+        assert line.time_zone is None
+
+
+def test_a_terminal_is_never_told(crowd: Crowd) -> None:
+    """The number of a machine line is nobody's to text; its contact is, and without one nobody is."""
+    crowd.load(
+        file(
+            row("P1", "+79161111111", segment="pos_m2m", contact_msisdn="89162222222"),
+            row("P2", "", iccid=ICCID, segment="pos_m2m"),
+        )
+    )
+    assert crowd.seen() == [
+        Seen("P1", "+79161111111", "pos_m2m", "ru", "+79162222222", None),
+        Seen("P2", ICCID, "pos_m2m", "ru", None, None),
+    ]
+
+
+def test_consents(crowd: Crowd) -> None:
+    """Nothing said is a contract's notice, 1 is consent, 0 is a refusal; a channel without an address has no row."""
+    crowd.load(
+        file(
+            row("A1", "+79161111111", email="a@example.org", consent_sms="1", consent_email="0"),
+            row("A2", "+79162222222"),
+        )
+    )
+    with transaction(crowd.sessions, read_only=True) as session:
+        assert subscriptions(session, "+79161111111") == {"sms": ("active", "consent"), "email": ("refused", "consent")}
+        assert subscriptions(session, "+79162222222") == {"sms": ("active", "contract")}
+
+
+def test_upsert(crowd: Crowd) -> None:
+    """A second file replaces the lines it names, by account and number, and leaves the others as they are."""
+    crowd.load(file(row("A1", "+79161111111"), row("A2", "+79162222222"), row("A1", "+79163333333")))
+    crowd.load(file(row("A1", "89161111111", language="en", segment="business"), row("A3", "+79164444444")))
+    assert crowd.seen() == [
+        Seen("A1", "+79161111111", "business", "en", "+79161111111", None),
+        Seen("A1", "+79163333333", "prepaid", "ru", "+79163333333", None),
+        Seen("A2", "+79162222222", "prepaid", "ru", "+79162222222", None),
+        Seen("A3", "+79164444444", "prepaid", "ru", "+79164444444", None),
+    ]
+
+
+def test_replaced_rows_are_purged(crowd: Crowd) -> None:
+    """What a later generation replaced is deleted afterwards, lines, contacts and subscriptions alike."""
+    crowd.load(file(row("A1", "+79161111111"), row("A2", "+79162222222")))
+    crowd.load(file(row("A1", "+79161111111", language="en")))
+    before = crowd.seen()
+    tend_imports(crowd.sessions, crowd.clock)
+    assert crowd.seen() == before
+    with transaction(crowd.sessions, read_only=True) as session:
+        for table in (Line, Contact, Subscription):
+            assert session.scalar(select(func.count()).select_from(table)) == 2
+        assert set(session.scalars(select(PeopleImport.purged))) == {True}
+
+
+def test_repeated_lines(crowd: Crowd) -> None:
+    """Of a line that the file names twice the first counts; the others are counted and named by number."""
+    result = crowd.load(file(row("A1"), row("A1", "8 (916) 123-45-67", language="en"), row("A2")))
+    assert (result.counts.accepted, result.counts.duplicate, result.counts.refused) == (2, 1, 0)
+    assert crowd.refused(result) == ["3,,repeats_an_earlier_line,"]
+    assert {one.language for one in crowd.seen()} == {"ru"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "refusal"),
+    [
+        ({"msisdn": "=cmd|' /C calc'!A0"}, "2,msisdn,formula,'=aaa|' /a aaaa'!a9"),
+        ({"account": "=1+1"}, "2,account_id,formula,'=9+9"),
+        ({"account": "@SUM(A1)"}, "2,account_id,formula,'@aaa(a9)"),
+        ({"msisdn": "7.91612E+10"}, "2,msisdn,scientific_notation,9.99999a+99"),
+        ({"msisdn": "12"}, "2,msisdn,not_a_number,99"),
+        ({"msisdn": ""}, "2,msisdn,missing,"),
+        ({"msisdn": "", "iccid": ICCID[:-1] + "2"}, "2,iccid,bad_check_digit,99999999999999999999"),
+        ({"email": "anna(at)example.org"}, "2,email,not_an_email,aaaa(aa)aaaaaaa.aaa"),
+        ({"segment": "gold"}, "2,segment,unknown,gold"),
+        ({"region": "79161234567"}, "2,region,unknown,99999999999"),
+        ({"time_zone": "Mars/Base"}, "2,time_zone,unknown,Mars/Base"),
+        ({"balance": "12"}, "2,currency,missing,"),
+        ({"balance": "1e5", "currency": "RUB"}, "2,balance,scientific_notation,9a9"),
+        ({"paid_until": "01/02/2026"}, "2,paid_until,not_a_date,01/02/2026"),
+        ({"paid_until": "2026-02-30"}, "2,paid_until,not_a_date,2026-02-30"),
+        ({"consent_sms": "yes"}, "2,consent_sms,not_0_or_1,yes"),
+        ({"consent_email": "2"}, "2,consent_email,not_0_or_1,2"),
+        ({"language": "по-русски"}, "2,language,not_a_language_code,по-русски"),
+        ({"account": ""}, "2,account_id,missing,"),
+        ({"account": "A\ufffd1"}, "2,account_id,broken_encoding,a�9"),
+    ],
+)
+def test_refused_lines(crowd: Crowd, cells: dict[str, str], refusal: str) -> None:
+    """A wrong cell refuses its line with number, field and reason; a personal value is shown by its shape only."""
+    result = crowd.load(file(row(**cells), row("B1", "+79165555555")))
+    assert crowd.refused(result) == [refusal]
+    assert (result.counts.accepted, result.counts.refused) == (1, 1)
+    assert [one.account for one in crowd.seen()] == ["B1"]
+
+
+def test_numbers_and_decimals_as_people_write_them(crowd: Crowd) -> None:
+    """A number without a country is of the default region; a decimal comma is read, "1,234" is not guessed at."""
+    header = "Лицевой счёт;Номер;Сегмент;Регион;Баланс;Валюта;Оплачено до\r\n"
+    body = "A1;9161234567;prepaid;Москва;1 234,50;RUB;01.12.2026\r\nA2;+79162222222;PREPAID;урал;1,234;RUB;\r\n"
+    result = crowd.load((header + body).encode("windows-1251"))
+    assert crowd.refused(result) == ["3,balance,not_a_decimal,\"9,999\""]
+    with transaction(crowd.sessions, read_only=True) as session:
+        line = session.scalars(select(Line)).one()
+        assert (line.key, line.balance, line.paid_until) == ("+79161234567", Decimal("1234.50"), date(2026, 12, 1))
+
+
+def test_rows_of_another_width(crowd: Crowd) -> None:
+    """A row with a cell too many or too few is refused, not shifted."""
+    result = crowd.load(file(row(), row("A2") + ",more", "A3,+79161234567"))
+    assert crowd.refused(result) == ["3,,too_many_cells,", "4,,too_few_cells,"]
+
+
+def test_the_refused_file_is_private_and_expires(crowd: Crowd) -> None:
+    """Refused lines are readable by the owner only and deleted after seven days."""
+    result = crowd.load(file(row(msisdn="12")))
+    path = Path(str(result.refused_path))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    crowd.clock.advance(timedelta(days=6))
+    expire_refused(crowd.sessions, crowd.clock)
+    assert path.exists()
+    crowd.clock.advance(timedelta(days=1))
+    expire_refused(crowd.sessions, crowd.clock)
+    assert not path.exists()
+    with transaction(crowd.sessions, read_only=True) as session:
+        assert session.scalars(select(PeopleImport.refused_path)).one() is None
+
+
+def test_dry_run(crowd: Crowd) -> None:
+    """A dry run counts and writes the refused lines down, and stores nobody."""
+    result = crowd.load(file(row(), row(), row(msisdn="12")), dry_run=True)
+    assert (result.counts.accepted, result.counts.duplicate, result.counts.refused) == (1, 1, 1)
+    assert len(crowd.refused(result)) == 2
+    with transaction(crowd.sessions, read_only=True) as session:
+        for table in (Account, Line, Contact, Subscription):
+            assert session.scalar(select(func.count()).select_from(table)) == 0
+        assert session.scalars(select(Installation.generation)).one() == 0
+        assert session.scalars(select(PeopleImport.state)).one() == "dry_run"
+
+
+def test_permission_and_audit(crowd: Crowd, settings: object) -> None:
+    """Who may not import is refused before anything is read; who did stands in the audit, without an address."""
+    with pytest.raises(NotAllowed), Path(__file__).open("rb") as stream:
+        import_people(crowd.sessions, PUBLIC, Source(stream, "x", 0), crowd.settings, crowd.clock)
+    crowd.load(file(row()))
+    with transaction(crowd.sessions, read_only=True) as session:
+        entries = list(session.scalars(select(AuditEntry).order_by(AuditEntry.id)))
+        assert [entry.action for entry in entries] == ["people_import.started", "people_import.visible"]
+        assert entries[1].detail == {"accepted": 1, "refused": 0, "duplicate": 0}
+
+
+def test_a_file_that_is_none_leaves_no_trace(crowd: Crowd) -> None:
+    """A file refused as a whole makes no run, no rows and no lease."""
+    with pytest.raises(RuleError, match="columns are missing"):
+        crowd.load("account_id,msisdn\nA1,+79161234567\n")
+    with transaction(crowd.sessions, read_only=True) as session:
+        assert session.scalar(select(func.count()).select_from(PeopleImport)) == 0
+    assert crowd.load(file(row())).counts.accepted == 1
