@@ -7,19 +7,23 @@ power cut.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session, sessionmaker
 
 Sessions = sessionmaker[Session]
 
 BUSY_TIMEOUT_MS = 10_000
-_READ_ONLY = {"statuspage_read_only": True, "postgresql_readonly": True}
+READ_ONLY = {"statuspage_read_only": True, "postgresql_readonly": True}
+"""Execution options of a connection that writes nothing: on SQLite it waits for no writer."""
 AFTER_COMMIT = "after_commit"
 
 
@@ -32,7 +36,9 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
             pool_size=pool_size,
             connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
         )
+        event.listen(engine, "do_connect", _open_sqlite)
         event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "checkout", _check_sqlite_file)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if parsed.drivername in {"postgresql", "postgres"}:
@@ -43,7 +49,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
         pool_pre_ping=True,
         hide_parameters=True,
         connect_args={
-            "options": "-c timezone=UTC -c synchronous_commit=on",
+            "options": f"-c timezone=UTC -c synchronous_commit=on -c lock_timeout={BUSY_TIMEOUT_MS}",
             "connect_timeout": 5,
         },
     )
@@ -62,7 +68,7 @@ def transaction(sessions: Sessions, *, read_only: bool = False) -> Iterator[Sess
     """
     with sessions() as session:
         if read_only:
-            session.connection(execution_options=_READ_ONLY)
+            session.connection(execution_options=READ_ONLY)
         try:
             yield session
             session.commit()
@@ -82,9 +88,37 @@ def is_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+def make_sqlite_file(engine: Engine) -> None:
+    """Only an upgrade makes the file; nothing happens on PostgreSQL, or when it is there."""
+    if engine.dialect.name == "sqlite":
+        Path(engine.url.database or "").touch()
+
+
+def _open_sqlite(_dialect: Any, record: Any, arguments: list[str], options: dict[str, Any]) -> None:
+    # A process that made a missing file anew would run on an empty database, in the place of the one to be restored.
+    record.info["path"] = arguments[0]
+    arguments[0] = f"{Path(arguments[0]).as_uri()}?mode=rw"
+    options["uri"] = True
+
+
+def _check_sqlite_file(_connection: sqlite3.Connection, record: Any, _proxy: Any) -> None:
+    # SQLite goes on writing to a file that was removed or replaced, and nobody would ever read that again.
+    if _file_of(record.info["path"]) != record.info["file"]:
+        raise DisconnectionError("the database file is not the one that was opened")
+
+
+def _file_of(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin by itself: `_begin_sqlite` says how
     cursor = connection.cursor()
+    record.info["file"] = _file_of(record.info["path"])
     for pragma in (
         f"busy_timeout={BUSY_TIMEOUT_MS}",
         "journal_mode=WAL",

@@ -11,6 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
+from statuspage.db import READ_ONLY, make_sqlite_file
 from statuspage.models import Base
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -21,8 +22,10 @@ def upgrade(engine: Engine) -> str:
 
     Two processes that upgrade at once queue up (SQLite: its lock; PostgreSQL: ours).
     """
+    make_sqlite_file(engine)
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL lock_timeout = 0")  # another's migration may take long
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7461)")
         command.upgrade(_config(connection), "head")
         return _current(connection) or ""
@@ -30,7 +33,7 @@ def upgrade(engine: Engine) -> str:
 
 def is_current(engine: Engine) -> bool:
     """Whether the database is at the revision of this code."""
-    with engine.connect() as connection:
+    with engine.execution_options(**READ_ONLY).connect() as connection:
         return _current(connection) == _head()
 
 
