@@ -8,7 +8,7 @@ import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import CursorResult, Update, select, update
+from sqlalchemy import CursorResult, Update, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -43,7 +43,8 @@ def take(session: Session, name: str, owner: str, length: timedelta, *, now: dat
     taken = _changed(
         session,
         update(Lease)
-        .where(Lease.name == name, Lease.until <= now)
+        # One given back is free whatever the clock says: it may have jumped back since.
+        .where(Lease.name == name, or_(Lease.until <= now, Lease.owner == NOBODY))
         .values(owner=owner, epoch=Lease.epoch + 1, until=now + length),
     )
     if not taken:
@@ -64,7 +65,8 @@ def release(session: Session, held: Held, *, now: datetime) -> None:
 
 def held_until(session: Session, name: str, *, now: datetime) -> datetime | None:
     """When the present holder's lease runs out unless renewed; None when nobody holds it."""
-    return session.scalar(select(Lease.until).where(Lease.name == name, Lease.until > now))
+    held = select(Lease.until).where(Lease.name == name, Lease.until > now, Lease.owner != NOBODY)
+    return session.scalar(held)
 
 
 def _mine(held: Held) -> Update:

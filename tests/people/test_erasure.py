@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 
-from notifiers.base import Channel
 from statuspage.db import transaction
 from statuspage.domain.errors import NotAllowed
 from statuspage.models import AuditEntry, Contact, Delivery, Line, Suppression
@@ -34,7 +31,7 @@ def suppressed(crowd: Crowd) -> set[tuple[str, str, str]]:
 
 
 def test_an_erased_person_is_nowhere(crowd: Crowd) -> None:
-    """The address is in no table any more, not in the line, the contact, the outbox, the audit; its hash is suppressed."""
+    """The address is in no line, contact, delivery or audit entry any more; its hash is suppressed."""
     crowd.load(file(ANNA))
     with transaction(crowd.sessions) as session:
         _stand_in_outbox(session, "anna@example.org")
@@ -57,7 +54,7 @@ def test_an_erased_person_is_nowhere(crowd: Crowd) -> None:
 
 
 def test_a_later_import_brings_the_line_back_but_not_the_messages(crowd: Crowd) -> None:
-    """The operator's next file names the person again: the line is there, the suppression holds, and nothing is double."""
+    """The next file names the person again: the line is there once, and the suppression holds."""
     crowd.load(file(ANNA))
     erase(crowd, "anna@example.org")
     crowd.load(file(ANNA))
@@ -98,11 +95,11 @@ def test_only_who_may(crowd: Crowd) -> None:
         erasure.erase(session, PUBLIC, "a@example.org", crowd.settings, now=NOW)
 
 
-def test_export_can_be_imported_again(crowd: Crowd, tmp_path: Path) -> None:
+def test_export_can_be_imported_again(crowd: Crowd) -> None:
     """The exported file has the form of the imported one, terminals and consents included."""
     rows = [
         row("A1", "+79161111111", email="a@example.org", language="en", consent_sms="1", consent_email="0"),
-        row("A2", "+79162222222", contact_msisdn="+79163333333", time_zone="Asia/Tokyo", balance="-7.50", currency="RUB"),
+        row("A2", "+79162222222", contact_msisdn="+79163333333", time_zone="Asia/Tokyo", balance="-7", currency="RUB"),
         row("P1", "", iccid=ICCID, segment="pos_m2m", contact_msisdn="+79164444444", paid_until="2026-12-01"),
     ]
     crowd.load(file(*rows))
@@ -119,8 +116,8 @@ def test_export_can_be_imported_again(crowd: Crowd, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "written"),
-    [("=1+1", "'=1+1"), ("=5", "'=5"), ("@x", "'@x"), ("-2+3", "'-2+3"), ("-2.5", "-2.5"), ("+79161234567", "+79161234567"),
-     ("\tx", "'\tx"), (None, ""), ("plain", "plain")],
+    [("=1+1", "'=1+1"), ("=5", "'=5"), ("@x", "'@x"), ("-2+3", "'-2+3"), ("\tx", "'\tx"),
+     ("-2.5", "-2.5"), ("+79161234567", "+79161234567"), (None, ""), ("plain", "plain")],
 )  # fmt: skip
 def test_no_cell_is_a_formula(cell: str | None, written: str) -> None:
     """What a spreadsheet would calculate is written as text; numbers stay numbers."""
@@ -128,7 +125,7 @@ def test_no_cell_is_a_formula(cell: str | None, written: str) -> None:
 
 
 def test_find_and_counts(crowd: Crowd) -> None:
-    """Staff find a person by any spelling of the address, with lines and suppressions; the counts are of what is visible."""
+    """Staff find a person by any spelling of the address; the counts are of what is visible."""
     crowd.load(file(ANNA, SHARED))
     erase(crowd, "+79161111111")
     with transaction(crowd.sessions, read_only=True) as session:

@@ -170,7 +170,7 @@ def test_dry_run(crowd: Crowd) -> None:
         assert session.scalars(select(PeopleImport.state)).one() == "dry_run"
 
 
-def test_permission_and_audit(crowd: Crowd, settings: object) -> None:
+def test_permission_and_audit(crowd: Crowd) -> None:
     """Who may not import is refused before anything is read; who did stands in the audit, without an address."""
     with pytest.raises(NotAllowed), Path(__file__).open("rb") as stream:
         import_people(crowd.sessions, PUBLIC, Source(stream, "x", 0), crowd.settings, crowd.clock)

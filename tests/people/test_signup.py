@@ -85,7 +85,9 @@ def test_twice_is_one_person(crowd: Crowd) -> None:
     assert len(tokens(crowd)) == 4
 
 
-@pytest.mark.parametrize("reason", [SuppressionReason.COMPLAINT, SuppressionReason.HARD_BOUNCE, SuppressionReason.BY_STAFF])
+@pytest.mark.parametrize(
+    "reason", [SuppressionReason.COMPLAINT, SuppressionReason.HARD_BOUNCE, SuppressionReason.BY_STAFF]
+)
 def test_a_closed_address_gets_no_mail(crowd: Crowd, reason: SuppressionReason) -> None:
     """An address that bounced or complained gets nothing, and the caller is told nothing of it."""
     suppress(crowd, reason)
@@ -106,7 +108,11 @@ def test_the_owner_may_come_back(crowd: Crowd, reason: SuppressionReason) -> Non
         assert session.scalar(select(func.count()).select_from(Suppression)) == 0
 
 
-@pytest.mark.parametrize("spoil", [lambda token: token[:-2], lambda token: "x" + token, lambda _: "nonsense"], ids=["cut", "longer", "made_up"])
+@pytest.mark.parametrize(
+    "spoil",
+    [lambda token: token[:-2], lambda token: "x" + token, lambda _: "nonsense"],
+    ids=["cut", "longer", "made_up"],
+)
 def test_damaged_links(crowd: Crowd, spoil: object) -> None:
     """A link that was cut or made up confirms nothing."""
     ask(crowd)

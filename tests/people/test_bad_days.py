@@ -1,0 +1,195 @@
+"""Imports that are killed, doubled, overtaken, broken off, and those who declare an incident meanwhile."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from statuspage.clock import SystemClock
+from statuspage.db import transaction
+from statuspage.domain.errors import RuleError
+from statuspage.models import Contact, Lease, Line, PeopleImport, Subscription
+from statuspage.services import audit
+from statuspage.services.actor import CLI
+from statuspage.services.leases import LeaseLost
+from statuspage.services.people_import import ImportResult, Source, import_people
+from statuspage.services.people_import_purge import tend_imports
+from tests.databases import SECRET
+from tests.people.crowd import Crowd, file, row
+
+IMPORTER = """
+import sys
+from pathlib import Path
+from pydantic import SecretStr
+from statuspage.clock import SystemClock
+from statuspage.config import Settings
+from statuspage.db import make_engine, make_sessions
+from statuspage.services.actor import CLI
+from statuspage.services.people_import import Source, import_people
+
+url, folder, secret = sys.argv[1:]
+settings = Settings.model_validate({"data_dir": Path(folder), "secret_key": SecretStr(secret)})
+source = Source(sys.stdin.buffer, "people.csv", 0)
+import_people(make_sessions(make_engine(url)), CLI, source, settings, SystemClock())
+"""
+
+
+def people(count: int, language: str = "ru", first: int = 0) -> str:
+    numbers = range(first, first + count)
+    return file(*(row(f"A{n}", f"+7916{n:07d}", email=f"p{n}@example.org", language=language) for n in numbers))
+
+
+def rows_of(crowd: Crowd) -> tuple[int, int, int]:
+    """How many lines, contacts and subscriptions there are, visible or not."""
+    with transaction(crowd.sessions, read_only=True) as session:
+        lines, contacts, subscriptions = (
+            session.scalar(select(func.count()).select_from(table)) or 0 for table in (Line, Contact, Subscription)
+        )
+    return lines, contacts, subscriptions
+
+
+def states(crowd: Crowd) -> list[str]:
+    with transaction(crowd.sessions, read_only=True) as session:
+        return list(session.scalars(select(PeopleImport.state).order_by(PeopleImport.id)))
+
+
+def after_the_lease(crowd: Crowd) -> None:
+    with transaction(crowd.sessions, read_only=True) as session:
+        crowd.clock.set(session.scalars(select(Lease.until)).one() + timedelta(seconds=1))
+
+
+class Interrupted(io.BytesIO):
+    """A file on whose second read something happens."""
+
+    def __init__(self, body: bytes, happening: Callable[[], object]) -> None:
+        super().__init__(body)
+        self._happening = happening
+        self._reads = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        self._reads += 1
+        if self._reads == 2:
+            self._happening()
+        return super().read(size)
+
+
+def load_interrupted(crowd: Crowd, body: str, happening: Callable[[], object]) -> ImportResult:
+    source = Source(Interrupted(body.encode(), happening), "people.csv", 0)
+    return import_people(crowd.sessions, CLI, source, crowd.settings, crowd.clock)
+
+
+def test_killed_in_the_middle(crowd: Crowd, database_url: str) -> None:
+    """`kill -9` half-way: nothing of it is seen, the next import clears it away and is itself complete."""
+    crowd.load(people(300))
+    before = crowd.seen()
+    importer = subprocess.Popen(
+        [sys.executable, "-c", IMPORTER, database_url, str(crowd.settings.data_dir), SECRET], stdin=subprocess.PIPE
+    )
+    assert importer.stdin is not None
+    importer.stdin.write(people(6_000, "en").encode())  # the end of the file never comes
+    importer.stdin.flush()
+    _wait_for(lambda: _accepted(crowd) > 500)
+    os.kill(importer.pid, signal.SIGKILL)
+    importer.stdin.close()
+    importer.wait()
+    assert crowd.seen() == before
+    with pytest.raises(RuleError, match="another import is running"):
+        again = Source(io.BytesIO(people(1).encode()), "x", 0)
+        import_people(crowd.sessions, CLI, again, crowd.settings, SystemClock())
+    after_the_lease(crowd)
+    assert crowd.load(people(400, "zh")).counts.accepted == 400
+    assert {one.language for one in crowd.seen()} == {"zh"}
+    assert states(crowd) == ["visible", "abandoned", "visible"]
+    tend_imports(crowd.sessions, crowd.clock)
+    assert rows_of(crowd) == (400, 400, 800)
+
+
+def test_the_scheduler_clears_a_dead_import(crowd: Crowd) -> None:
+    """Without another import the scheduler's task removes what a dead one wrote and gives the old rows back."""
+    crowd.load(people(300))
+    before = crowd.seen()
+
+    def die() -> None:
+        raise OSError("the disk went away")
+
+    with pytest.raises(OSError, match="the disk went away"):
+        load_interrupted(crowd, people(3_000, "en"), die)
+    assert states(crowd) == ["visible", "failed"]
+    assert rows_of(crowd)[0] > 300
+    tend_imports(crowd.sessions, crowd.clock)
+    assert crowd.seen() == before
+    assert rows_of(crowd) == (300, 300, 600)
+
+
+def test_two_at_once(crowd: Crowd) -> None:
+    """The second import is refused with a sentence that says why; the first goes on; a dry run may run beside it."""
+
+    def second() -> None:
+        with pytest.raises(RuleError) as caught:
+            crowd.load(people(1, "en"))
+        assert caught.value.code == "people_import.running"
+        assert crowd.load(people(1, "en"), dry_run=True).counts.accepted == 1
+
+    assert load_interrupted(crowd, people(3_000), second).counts.accepted == 3_000
+    assert {one.language for one in crowd.seen()} == {"ru"}
+
+
+def test_overtaken_while_asleep(crowd: Crowd) -> None:
+    """An import that slept past its lease writes nothing more once another has taken over."""
+
+    def sleep() -> None:
+        crowd.clock.advance(timedelta(minutes=5))
+        crowd.load(people(100, "zh"))
+
+    with pytest.raises(LeaseLost):
+        load_interrupted(crowd, people(3_000, "en"), sleep)
+    assert {one.language for one in crowd.seen()} == {"zh"}
+    assert states(crowd) == ["abandoned", "visible"]
+    tend_imports(crowd.sessions, crowd.clock)
+    assert rows_of(crowd) == (100, 100, 200)
+
+
+def test_declaring_while_people_come_in(crowd: Crowd) -> None:
+    """Others write while an import runs, and none of them waits a second."""
+    done = threading.Event()
+    waits: list[float] = []
+
+    def declare() -> None:
+        while not done.is_set():
+            began = time.perf_counter()
+            with transaction(crowd.sessions) as session:
+                audit.record(session, CLI, "test.act", "thing", "1", crowd.clock.now())
+            waits.append(time.perf_counter() - began)
+            time.sleep(0.02)
+
+    declaring = threading.Thread(target=declare)
+    declaring.start()
+    try:
+        assert crowd.load(people(15_000)).counts.accepted == 15_000
+    finally:
+        done.set()
+        declaring.join()
+    assert len(waits) > 5
+    assert max(waits) < 1
+
+
+def _accepted(crowd: Crowd) -> int:
+    with transaction(crowd.sessions, read_only=True) as session:
+        return session.scalar(select(func.max(PeopleImport.rows_accepted)).where(PeopleImport.state == "running")) or 0
+
+
+def _wait_for(reached: Callable[[], bool]) -> None:
+    until = time.monotonic() + 30
+    while not reached():
+        assert time.monotonic() < until, "the importer did not come far enough"
+        time.sleep(0.02)
