@@ -20,7 +20,7 @@ from statuspage.domain.publication import Gap
 from statuspage.domain.roles import Permission
 from statuspage.domain.route import RouteState
 from statuspage.i18n import LANGUAGE_NAMES, LANGUAGE_TAGS, Moments, catalogue, gettext, negotiate
-from statuspage.models import Incident
+from statuspage.models import Campaign, Incident
 from statuspage.web import assets
 from statuspage.web.access import may
 from statuspage.web.forms import InputError, given, once, ticked
@@ -57,6 +57,8 @@ def furnish(app: Flask) -> None:
     app.jinja_env.globals.update(
         t=t,
         told=told,
+        has_text=has_text,
+        campaign_name=campaign_name,
         mistake=mistake,
         ticked=ticked,
         sections=SECTIONS,
@@ -188,6 +190,12 @@ def why(reason: str) -> str:
     """Why a message was not sent or did not arrive; a provider's or a rule's own code where we have no words."""
     key = f"why.{reason.replace('.', '_')}"
     return t(key) if has_text(key) else reason or "–"
+
+
+def campaign_name(campaign: Campaign) -> str:
+    """The name a person gave it, or what it is for while it still has its template's key."""
+    purpose = f"campaign.purpose_{campaign.purpose}"
+    return t(purpose) if campaign.name in {campaign.purpose, ""} and has_text(purpose) else campaign.name
 
 
 def clock(at: datetime | None) -> Markup | str:

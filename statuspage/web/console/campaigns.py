@@ -198,7 +198,7 @@ def _new_page(incident_id: str, error: RuleError | None) -> str:
             incident=incident,
             incident_title=naming.picked(incidents.titles(session, [incident])[incident.id]),
             templates=campaigns.list_message_templates(session),
-            told=[one for one in earlier if one.kind is CampaignKind.INCIDENT_NOTICE and one.started_at is not None],
+            earlier=[one for one in earlier if one.kind is CampaignKind.INCIDENT_NOTICE and one.started_at is not None],
             channels=list(Channel),
         )
 

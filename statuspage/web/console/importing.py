@@ -1,6 +1,6 @@
 """An uploaded subscriber file is read by a process of its own, so that a million rows never hold up a page.
 
-Run as a module it takes its `Task` as JSON from standard input, and the settings from the environment.
+The process takes its `Task` as JSON from standard input, and the settings from the environment.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from statuspage.web.wiring import Wiring
 
 FOLDER = "uploads"
 COPY_BYTES = 1 << 20
+CHILD = f"from {__name__} import main; main()"
 LEFT_AFTER = timedelta(days=1)
 
 logger = structlog.get_logger(__name__)
@@ -74,9 +75,7 @@ def check(path: Path, wiring: Wiring, *, dry_run: bool) -> None:
 def launch(task: Task) -> None:
     """Begin the import and return; its progress is in the database."""
     # The child leads its own session: a web worker that is replaced does not take a half-read file with it.
-    child = subprocess.Popen(
-        [sys.executable, "-m", "statuspage.web.console.importing"], stdin=subprocess.PIPE, start_new_session=True
-    )
+    child = subprocess.Popen([sys.executable, "-c", CHILD], stdin=subprocess.PIPE, start_new_session=True)
     if child.stdin is not None:
         child.stdin.write(json.dumps(asdict(task)).encode())
         child.stdin.close()
@@ -102,7 +101,3 @@ def main() -> None:
     logs.configure(settings.log_format)
     sessions = make_sessions(make_engine(settings.database_url.get_secret_value()))
     run(Task(**json.load(sys.stdin)), sessions, settings, SystemClock())
-
-
-if __name__ == "__main__":
-    main()

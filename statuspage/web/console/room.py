@@ -120,7 +120,7 @@ def _what_is_happening(session: Session, incident: Incident) -> dict[str, object
     return {
         "updates": _updates(session, incident),
         "campaigns_here": _campaigns(session, incident),
-        "told": touched.told(session, incident),
+        "already_told": touched.told(session, incident),
         "verified_by": session.get(User, incident.crediting_verified_by) if incident.crediting_verified_by else None,
     }
 

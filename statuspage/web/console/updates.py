@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from flask import Blueprint, url_for
+from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -177,8 +177,9 @@ _VERBS: dict[Kind, Callable[[Session, Incident, Fields], None]] = {
 def _page(public_id: str, kind: Kind, error: RuleError | None) -> str:
     with wiring().reading() as session:
         incident = incidents.get_incident(session, public_id)
-        state = _offered(kind, incident)
-        prepared = templates.words_for(session, incident, state)
+        state = _offered(kind, incident, request.args.get("state", ""))
+        # Words that the public has already read are not offered again as news.
+        prepared = templates.words_for(session, incident, state) if state is not incident.state else None
         named = dict(naming.component_names(session))
         return shell.render(
             "console/room/tell.html",
@@ -197,7 +198,7 @@ def _page(public_id: str, kind: Kind, error: RuleError | None) -> str:
             component_states=list(ComponentState),
             measures={key: naming.picked(one) for key, one in playbook.measure_texts(session, incident).items()},
             gate=open_gate(playbook.rows(session, incident, operator(), now())) if kind is Kind.RESOLVE else (),
-            told=touched.told(session, incident),
+            already_told=touched.told(session, incident),
             waiting=touched.waiting(session, incident),
             at_stake=touched.lines_within(session, incident.segments, incident.regions),
         )
@@ -221,9 +222,12 @@ def _words_page(public_id: str, place: str, error: RuleError | None) -> str:
         )
 
 
-def _offered(kind: Kind, incident: Incident) -> IncidentState:
-    """The state a fresh form of the kind begins with."""
-    return incident.state if kind is Kind.UPDATE and incident.state in STATES[kind] else STATES[kind][0]
+def _offered(kind: Kind, incident: Incident, asked: str) -> IncidentState:
+    """The state a fresh form of the kind begins with: the one asked for, else the present one."""
+    states = STATES[kind]
+    if asked in states:
+        return IncidentState(asked)
+    return incident.state if kind is Kind.UPDATE and incident.state in states else states[0]
 
 
 def _cadence(incident: Incident) -> timedelta:
