@@ -34,6 +34,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
         engine = create_engine(
             parsed,
             pool_size=pool_size,
+            hide_parameters=True,
             connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
         )
         event.listen(engine, "do_connect", _open_sqlite)
