@@ -189,10 +189,10 @@ _NAMES = ", ".join(COLUMNS)
 _GATHER = f"INSERT INTO expansion_stage ({_NAMES}) {{found}} ORDER BY address_hash, state, contact_id"
 _BOUNDS = text("SELECT COALESCE(MIN(n), 1), COALESCE(MAX(n), 0) FROM expansion_stage")
 _NOT_YET = (
-    "SELECT * FROM ({found}) AS fresh WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.campaign_id = :campaign "
+    "SELECT * FROM (SELECT * FROM ({found}) AS fresh WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.campaign_id = :campaign "
     "AND d.channel = :channel AND d.address_hash = fresh.address_hash AND d.dedupe = '' "
     "AND NOT (d.state = 'suppressed' AND d.reason = 'no_consent' AND fresh.state = 'pending')) "
-    "ORDER BY address_hash LIMIT :limit"
+    "ORDER BY address_hash LIMIT :limit) AS taken"
 )
 _ONE_EACH = (
     "s.n > :first AND s.n <= :last "
