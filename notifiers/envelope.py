@@ -160,7 +160,8 @@ def _folded(link: str) -> bytes:
         return spelled.encode()
     lines: list[str] = []
     while len(spelled) > 70:
-        cut = 70 - ("=" in spelled[68:70]) * (70 - spelled.rindex("=", 0, 70))
+        split = spelled.rfind("=", 68, 70)  # an escape that the cut would tear apart
+        cut = 70 if split < 0 else split
         lines.append(spelled[:cut])
         spelled = spelled[cut:]
     lines.append(spelled)
