@@ -72,7 +72,7 @@ def html(report: Report, moments: i18n.Moments) -> bytes:
         if row.by is not None:
             return t("row.said", who=row.by, note=row.reason)
         if row.reason:
-            return i18n.gettext(locale, row.reason)
+            return i18n.gettext(locale, f"console.reason.{row.reason.removeprefix('playbook.')}")
         return t("row.proved") if row.proved else ""
 
     def clock_name(key: str) -> str:
