@@ -231,7 +231,7 @@ def _insert(session: Session, actor: Actor, declaration: Declaration, now: datet
 
 def _say_first(session: Session, actor: Actor, incident: Incident, declaration: Declaration, now: datetime) -> None:
     source = declaration.source_locale
-    title = wording.checked(declaration.title, source, "title", wording.TITLE_LENGTH)
+    title = wording.titles(declaration.title, source)
     if incident.publication is Publication.PUBLISHED:
         words.check_public(session, actor, incident, [title], now)
     texts.write(session, "incident", incident.id, "title", title, source, now)

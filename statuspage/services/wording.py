@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Collection
 
@@ -12,6 +13,19 @@ from statuspage.services.texts import Texts
 TITLE_LENGTH = 200
 BODY_LENGTH = 10_000
 NOTE_LENGTH = 2_000
+
+# Controls and half characters; marks that turn the direction of writing and so can make a text read as another;
+# code points that are no characters, of which one in a title would keep every feed from being written (XML 1.0 §2.2).
+_UNFIT = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF))
+    + "]"
+)
+
+
+def titles(texts: Texts, source: str) -> Texts:
+    """`checked`, each on one line: a title becomes a mail's subject and a line of an SMS."""
+    return checked({locale: " ".join(body.split()) for locale, body in texts.items()}, source, "title", TITLE_LENGTH)
 
 
 def checked(texts: Texts, source: str, field: str, limit: int, known: Collection[str] = KNOWN_LOCALES) -> Texts:
@@ -27,15 +41,18 @@ def checked(texts: Texts, source: str, field: str, limit: int, known: Collection
 
 
 def line(text: str, field: str, limit: int) -> str:
-    """One text, trimmed; RuleError when it is too long or holds control characters other than line breaks and tabs."""
+    """One text, trimmed; RuleError when it is too long or holds invisible characters other than breaks and tabs."""
     tidy = unicodedata.normalize("NFC", text.replace("\r\n", "\n")).strip()
     if len(tidy) > limit:
         raise RuleError(
             "text.too_long", f"{field}: it has {len(tidy)} characters, at most {limit} are kept. Shorten it.", field
         )
-    if any(unicodedata.category(one) in {"Cc", "Cs"} and one not in "\n\t" for one in tidy):
+    found = _UNFIT.search(tidy)
+    if found is not None:
         raise RuleError(
-            "text.control_character", f"{field}: it holds a control character. Paste it as plain text.", field
+            "text.control_character",
+            f"{field}: it holds the invisible character U+{ord(found[0]):04X}. Paste it as plain text.",
+            field,
         )
     return tidy
 

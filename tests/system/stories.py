@@ -13,12 +13,20 @@ from statuspage.services.texts import Texts
 from tests.system.place import Place
 
 
-def declare(place: Place, title: Texts | None = None, body: Texts | None = None, now: datetime | None = None) -> str:
-    """A billing outage from its template, with these words; published. Its public id."""
+def declare(
+    place: Place,
+    title: Texts | None = None,
+    body: Texts | None = None,
+    now: datetime | None = None,
+    *,
+    publish: bool = True,
+) -> str:
+    """A billing outage from its template, with these words; the page brought up to date. Its public id."""
     moment = now or SystemClock().now()
     with transaction(place.sessions) as session:
         said = templates.declaration(session, "billing_outage", profile="default_billing", now=moment)
         said = replace(said, title=title or said.title, body=body or said.body)
         made = incidents.declare_incident(session, CLI, said, now=moment)
-    place.publish(FrozenClock(moment))
+    if publish:
+        place.publish(FrozenClock(moment))
     return made.public_id
