@@ -14,6 +14,7 @@ from statuspage.clock import Clock
 from statuspage.config import Settings
 from statuspage.db import Sessions, make_engine, make_sessions, transaction
 from statuspage.domain.campaign import CampaignState
+from statuspage.jobs.turnstile import Turnstile, write_lazily
 from statuspage.models import Campaign
 from statuspage.services import expansion, leases, recipients
 from statuspage.services.expansion import Staged
@@ -25,7 +26,6 @@ STRETCHES = (FIRST_STRETCH, 10_000, 100_000)
 STORED_AT_ONCE = 10_000
 HELD_SECONDS = 0.1
 """How long a transaction that stores may last: SQLite's other writers wait meanwhile."""
-PAUSE_SHARE = 0.15
 LEASE_LENGTH = timedelta(seconds=60)
 
 logger = structlog.get_logger(__name__)
@@ -35,7 +35,19 @@ class Expander:
     """Of one process, used by one thread. Any number of them may exist: a lease keeps two from doing the same work, and
     the unique index makes it harmless when they do."""
 
-    def __init__(self, sessions: Sessions, clock: Clock, settings: Settings, owner: str) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        clock: Clock,
+        settings: Settings,
+        owner: str,
+        turnstile: Turnstile,
+        *,
+        after: timedelta = timedelta(0),
+    ) -> None:
+        """`after`: leave a campaign alone for so long after its start, for others to take it."""
+        self._turnstile = turnstile
+        self._after = after
         self._sessions = sessions
         self._clock = clock
         self._settings = settings
@@ -46,11 +58,11 @@ class Expander:
     def run(self, stopped: Callable[[], bool]) -> bool:
         """Expand the most urgent campaign to its end; False when there is none, or another process is at it."""
         with transaction(self._sessions, read_only=True) as session:
-            campaign_id = expansion.next_campaign(session)
+            campaign_id = expansion.next_campaign(session, started_by=self._clock.now() - self._after)
         if campaign_id is None:
             self.close()
             return False
-        with transaction(self._sessions) as session:
+        with self._turnstile.transaction(self._sessions) as session:
             held = leases.take(
                 session, f"expand:{campaign_id}", self._owner, LEASE_LENGTH, now=self._clock.now()
             )
@@ -61,7 +73,7 @@ class Expander:
         except LeaseLost:
             logger.warning("expansion.lease_lost", owner_id=self._owner)
         finally:
-            with transaction(self._sessions) as session:
+            with self._turnstile.transaction(self._sessions) as session:
                 leases.release(session, held, now=self._clock.now())
         return True
 
@@ -73,7 +85,7 @@ class Expander:
 
     def _expand(self, campaign_id: int, held: Held, stopped: Callable[[], bool]) -> None:
         own = make_sessions(self._engine())
-        with transaction(own) as session:
+        with self._turnstile.transaction(own) as session:
             expansion.prepare(session)
         step = 0
         while not stopped():
@@ -98,7 +110,7 @@ class Expander:
                 staged = expansion.stage(session, campaign, channel, stretch, self._settings)
             if self._store(own, campaign_id, held, staged) is None:
                 return False
-        with transaction(own) as session:
+        with self._turnstile.transaction(own) as session:
             expansion.advance(session, campaign_id, stretch.until)
         return True
 
@@ -116,7 +128,7 @@ class Expander:
                 return False
             if stored:
                 return True
-        with transaction(own) as session:
+        with self._turnstile.transaction(own) as session:
             expansion.finish(session, campaign_id, now=self._clock.now())
         return False
 
@@ -124,10 +136,9 @@ class Expander:
         """How many rows came into the outbox; None when the campaign was stopped meanwhile."""
         first, stored = staged.first, 0
         while first < staged.last:
-            begun = time.monotonic()
             last = min(first + self._stored_at_once, staged.last)
-            with transaction(own) as session:
-                now = self._clock.now()
+            with self._turnstile.transaction(own) as session:
+                now, begun = self._clock.now(), time.monotonic()
                 leases.renew(session, held, LEASE_LENGTH, now=now)
                 campaign = session.get_one(Campaign, campaign_id)
                 if campaign.state is not CampaignState.RUNNING:
@@ -143,11 +154,11 @@ class Expander:
             self._stored_at_once = max(1_000, self._stored_at_once // 2)
         else:
             self._stored_at_once = min(STORED_AT_ONCE, self._stored_at_once * 2)
-        time.sleep(held_seconds * PAUSE_SHARE)
 
     def _engine(self) -> Engine:
         """One connection of its own: the temporary table lives on it."""
         if self._own is None:
             bound = self._sessions.kw["bind"]
             self._own = make_engine(bound.url.render_as_string(hide_password=False), pool_size=1)
+            write_lazily(self._own, durable=False)
         return self._own

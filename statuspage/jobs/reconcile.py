@@ -60,7 +60,7 @@ def _begin(means: Means, channel: Channel) -> tuple[Held | None, list[Doubt]]:
     with transaction(means.sessions, read_only=True) as session:
         if not due(session, means, channel, now=means.clock.now()):
             return None, []
-    with transaction(means.sessions) as session:
+    with means.turnstile.transaction(means.sessions) as session:
         now = means.clock.now()
         held = leases.take(session, f"reconcile:{channel.value}", means.owner, LEASE_LENGTH, now=now)
         # Read once more under the lease: another sender may have just been through.
@@ -70,7 +70,7 @@ def _begin(means: Means, channel: Channel) -> tuple[Held | None, list[Doubt]]:
 def _end(
     means: Means, channel: Channel, held: Held, doubts: Sequence[Doubt], answers: Sequence[Receipt] | None
 ) -> None:
-    with transaction(means.sessions) as session:
+    with means.turnstile.transaction(means.sessions) as session:
         now = means.clock.now()
         leases.renew(session, held, LEASE_LENGTH, now=now)
         conclude(session, channel, doubts, answers, means.options, now=now)

@@ -65,7 +65,7 @@ class Scheduler:
         logger.info("scheduler.stopped", owner_id=self._owner)
 
     def hold(self) -> None:
-        """Take the lease or renew it; while the database is gone, nobody works."""
+        """Take the lease or renew it."""
         try:
             with transaction(self._parts.sessions) as session:
                 now = self._parts.clock.now()
@@ -77,7 +77,7 @@ class Scheduler:
             self._held = None
             logger.warning("scheduler.lease_lost", owner_id=self._owner)
         except DBAPIError as error:
-            self._held = None
+            # Whether the lease is still ours shows when the database is back; until then the tasks fail by themselves.
             logger.warning("scheduler.database", error=type(error).__name__)
 
     def _tick(self, task: Task) -> Callable[[], None]:

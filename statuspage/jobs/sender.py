@@ -22,6 +22,7 @@ from statuspage.jobs.lane import Lane
 from statuspage.jobs.options import EngineOptions
 from statuspage.jobs.reconcile import reconcile
 from statuspage.jobs.turn import Means
+from statuspage.jobs.turnstile import Turnstile, write_lazily
 from statuspage.jobs.wake import listen
 from statuspage.services.leases import LeaseLost, new_owner
 from statuspage.services.links import Links
@@ -48,7 +49,8 @@ class Sender:
         composer = Composer(Links.of(settings), settings.operator_name, settings.default_locale)
         self.owner = new_owner()
         self._settings = settings
-        self._means = Means(sessions, clock, options or EngineOptions.of(settings), composer, self.owner)
+        turnstile = Turnstile(sessions)
+        self._means = Means(sessions, clock, options or EngineOptions.of(settings), composer, self.owner, turnstile)
         self._notifiers = [each[0] for each in notifiers.values() if each]
         self._stopped = threading.Event()
 
@@ -92,7 +94,8 @@ class Sender:
                 return
 
     async def _expanding(self) -> None:
-        expander = Expander(self._means.sessions, self._means.clock, self._settings, self.owner)
+        means = self._means
+        expander = Expander(means.sessions, means.clock, self._settings, self.owner, means.turnstile)
 
         async def step() -> bool:
             return await asyncio.to_thread(expander.run, self._stopped.is_set)
@@ -133,6 +136,7 @@ class Sender:
 
 def run(parts: Composition) -> None:
     """Send until SIGTERM or SIGINT."""
+    write_lazily(parts.sessions.kw["bind"], durable=True)
     sender = Sender(parts.settings, parts.sessions, parts.notifiers, parts.clock)
 
     async def main() -> None:

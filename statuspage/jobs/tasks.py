@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from statuspage.composition import Composition
 from statuspage.db import transaction
@@ -11,9 +12,13 @@ from statuspage.jobs.brake import Brake
 from statuspage.jobs.expander import Expander
 from statuspage.jobs.options import EngineOptions
 from statuspage.jobs.reaper import reap
+from statuspage.jobs.turnstile import Turnstile
 from statuspage.publish.publisher import publish
 from statuspage.services import campaign_course, grace, receipts, signup
 from statuspage.services.people_import_purge import tend_imports
+
+HELP_AFTER = timedelta(seconds=5)
+"""The senders expand a campaign themselves; the scheduler does it when none of them runs."""
 
 MOST_STEPS = 200
 """Of one task at one tick: the others want their turn."""
@@ -36,7 +41,8 @@ class Chores:
         self._options = EngineOptions.of(parts.settings)
         self._brake = Brake()
         self._stopped = stopped
-        self._expander = Expander(parts.sessions, parts.clock, parts.settings, owner)
+        turnstile = Turnstile(parts.sessions)
+        self._expander = Expander(parts.sessions, parts.clock, parts.settings, owner, turnstile, after=HELP_AFTER)
 
     def table(self) -> tuple[Task, ...]:
         parts = self._parts

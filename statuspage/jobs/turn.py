@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 
 from notifiers.base import Accepted, Channel, Message, NotifierError
 from statuspage.clock import Clock
-from statuspage.db import Sessions, transaction
+from statuspage.db import Sessions
 from statuspage.jobs import rate
 from statuspage.jobs.brake import Brake
 from statuspage.jobs.claim import CampaignFacts, Claimed, claim, release
 from statuspage.jobs.compose import Composer, Words
 from statuspage.jobs.options import EngineOptions
 from statuspage.jobs.settle import Settled, settle
+from statuspage.jobs.turnstile import Turnstile
 from statuspage.jobs.window import facts_of, mark
 from statuspage.services import campaign_course, counts
 from statuspage.services.rows import moment
@@ -36,6 +37,7 @@ class Means:
     options: EngineOptions
     composer: Composer
     owner: str
+    turnstile: Turnstile
 
 
 @dataclass
@@ -70,6 +72,7 @@ class Turn:
         self._heard: set[int] = set()
         self._size = SMALLEST_CLAIM * 4
         self._claimed_at: datetime | None = None
+        self._last_campaign = 0
 
     def take(self, settled: Sequence[Settled], room: int) -> Next:
         """Settle `settled` and mark up to `room` more. When it raises, nothing of it has happened."""
@@ -80,7 +83,7 @@ class Turn:
             return Next()
         now = self._means.clock.now()
         following = Next()
-        with transaction(self._means.sessions) as session:
+        with self._means.turnstile.transaction(self._means.sessions) as session:
             moves = counts.Moves()
             self._settle(session, settled, moves, now)
             if hand is not None and room:
@@ -95,14 +98,14 @@ class Turn:
         """Release what is in hand and not marked."""
         hand, self._hand = self._hand, None
         if hand is not None:
-            with transaction(self._means.sessions) as session:
+            with self._means.turnstile.transaction(self._means.sessions) as session:
                 release(session, [row.id for row in hand.rows], self._means.owner)
 
     def extend(self, ids: Sequence[int]) -> None:
         """A slow provider keeps messages in flight: lengthen their lease, unless it has run out already."""
         means = self._means
         now = means.clock.now()
-        with transaction(means.sessions) as session:
+        with means.turnstile.transaction(means.sessions) as session:
             parameters = {
                 "owner": means.owner,
                 "now": moment(session, now),
@@ -115,12 +118,19 @@ class Turn:
         now = means.clock.now()
         self._fit_size(now)
         self._claimed_at = None
-        with transaction(means.sessions) as session:
+        with means.turnstile.transaction(means.sessions) as session:
             batch = claim(
-                session, self._channel, means.owner, limit=self._size, now=now, lease=means.options.claim_lease
+                session,
+                self._channel,
+                means.owner,
+                limit=self._size,
+                now=now,
+                lease=means.options.claim_lease,
+                after=self._last_campaign,
             )
             if batch is None:
                 return None
+            self._last_campaign = batch.campaign_id
             facts = facts_of(session, batch.campaign_id)
             words = means.composer.words(session, facts)
         self._claimed_at = now

@@ -51,9 +51,11 @@ def prepare(session: Session) -> None:
     session.execute(text(_TABLE.format(number=number)))
 
 
-def next_campaign(session: Session) -> int | None:
-    """Row id of the most urgent campaign that is still to be expanded."""
-    query = select(Campaign.id).where(Campaign.state == CampaignState.RUNNING, Campaign.expanded_at.is_(None))
+def next_campaign(session: Session, *, started_by: datetime) -> int | None:
+    """Row id of the most urgent campaign that was started by then and is still to be expanded."""
+    query = select(Campaign.id).where(
+        Campaign.state == CampaignState.RUNNING, Campaign.expanded_at.is_(None), Campaign.started_at <= started_by
+    )
     return session.scalar(query.order_by(Campaign.priority, Campaign.id).limit(1))
 
 
@@ -189,8 +191,8 @@ _NAMES = ", ".join(COLUMNS)
 _GATHER = f"INSERT INTO expansion_stage ({_NAMES}) {{found}} ORDER BY address_hash, state, contact_id"
 _BOUNDS = text("SELECT COALESCE(MIN(n), 1), COALESCE(MAX(n), 0) FROM expansion_stage")
 _NOT_YET = (
-    "SELECT * FROM (SELECT * FROM ({found}) AS fresh WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.campaign_id = :campaign "
-    "AND d.channel = :channel AND d.address_hash = fresh.address_hash AND d.dedupe = '' "
+    "SELECT * FROM (SELECT * FROM ({found}) AS fresh WHERE NOT EXISTS ("
+    "SELECT 1 FROM delivery d WHERE d.campaign_id = :campaign AND d.channel = :channel AND d.address_hash = fresh.address_hash AND d.dedupe = '' "
     "AND NOT (d.state = 'suppressed' AND d.reason = 'no_consent' AND fresh.state = 'pending')) "
     "ORDER BY address_hash LIMIT :limit) AS taken"
 )
