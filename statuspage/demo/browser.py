@@ -102,10 +102,7 @@ class Browser:
 
     def submit(self, action: str, button: tuple[str, str] | None = None, **values: str | list[str]) -> str:
         """Fill in the current page's form whose action matches `action` (an expression), send it, follow on."""
-        form = self._form(action)
-        unknown = set(values) - form.names
-        if unknown:
-            raise StoryError(f"the form {form.action} on {self.url} has no field {', '.join(sorted(unknown))}")
+        form = self._form(action, set(values))
         fields = [(name, value) for name, value in form.fields if name not in values]
         for name, value in values.items():
             fields += [(name, one) for one in (value if isinstance(value, list) else [value])]
@@ -118,14 +115,14 @@ class Browser:
         headers = {"Referer": self.url, "Origin": self.base_url}
         return self._fetch(urllib.request.Request(target, data=body.encode(), headers=headers))
 
-    def _form(self, action: str) -> Form:
+    def _form(self, action: str, names: set[str]) -> Form:
         parser = _Forms()
         parser.feed(self.page)
         for form in parser.forms:
-            if re.search(action, form.action):
+            if re.search(action, form.action) and names <= form.names:
                 return form
-        found = ", ".join(form.action or "(itself)" for form in parser.forms)
-        raise StoryError(f"{self.url} has no form for {action}; it has: {found or 'none'}")
+        found = ", ".join(form.action or "(itself)" for form in parser.forms) or "none"
+        raise StoryError(f"{self.url} has no form for {action} with {', '.join(sorted(names))}; it has: {found}")
 
     def _fetch(self, request: urllib.request.Request) -> str:
         try:

@@ -107,7 +107,7 @@ def _rows(session: Session, channel: str) -> dict[int, Row]:
 def _resent(session: Session, channel: str) -> Counter[int]:
     query = select(Attempt.delivery_id, func.count()).join(Delivery, Delivery.id == Attempt.delivery_id)
     query = query.where(Delivery.channel == channel, Attempt.outcome == "resent").group_by(Attempt.delivery_id)
-    return Counter(dict(session.execute(query).tuples().all()))
+    return Counter(dict(session.execute(query)))
 
 
 def _nobody_left_open(channel: str, rows: dict[int, Row]) -> Check:
@@ -149,7 +149,8 @@ def _everybody_has_one_row(session: Session, people: list[Person]) -> Check:
     expected = {person.told_at for person in people if person.told_at}
     query = select(Delivery.address, func.count()).join(Campaign, Campaign.id == Delivery.campaign_id)
     query = query.where(Campaign.kind == CampaignKind.INCIDENT_NOTICE, Delivery.channel == "sms")
-    counted = dict(session.execute(query.where(Delivery.address.is_not(None)).group_by(Delivery.address)).tuples())
+    query = query.where(Delivery.address.is_not(None)).group_by(Delivery.address)
+    counted = dict(session.execute(query))
     wrong = [address for address in expected if counted.get(address) != 1]
     wrong += [address for address in counted if address is not None and address not in expected]
     found = f"{len(expected)} numbers in the file, {len(counted)} in the outbox, {len(wrong)} not exactly once"
@@ -179,9 +180,9 @@ def _end_told_to_the_told(session: Session) -> Check:
         before = select(Delivery.channel, Delivery.address_hash).where(
             Delivery.campaign_id == end.told_by_id, Delivery.state.in_(told)
         )
-        reached = set(session.execute(before).tuples())
+        reached = {(channel, hashed) for channel, hashed in session.execute(before)}
         after = select(Delivery.id, Delivery.channel, Delivery.address_hash).where(Delivery.campaign_id == end.id)
-        for number, channel, hashed in session.execute(after).tuples():
+        for number, channel, hashed in session.execute(after):
             count += 1
             if (channel, hashed) not in reached:
                 wrong.append(number)
@@ -202,6 +203,6 @@ def _counters_are_true(session: Session) -> Check:
         if row.n
     }
     keys = (Delivery.campaign_id, Delivery.channel, Delivery.state)
-    real = {(a, b, c): n for a, b, c, n in session.execute(select(*keys, func.count()).group_by(*keys)).tuples()}
+    real = {(a, b, c): n for a, b, c, n in session.execute(select(*keys, func.count()).group_by(*keys))}
     wrong = [f"{key}" for key in {*counted, *real} if counted.get(key) != real.get(key)]
     return Check("the counters on the screen are the rows", f"{len(real)} counters", tuple(wrong[:5]))

@@ -38,21 +38,22 @@ class Processes:
     def standin(self, name: str, *options: str) -> str:
         """Start `notifiers.standins.<name>` and return the address it says it listens on."""
         command = [sys.executable, "-m", f"notifiers.standins.{name}", *options]
-        log = (self.directory / f"{name}.log").open("ab")
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self.environment)
+        path = self.directory / f"{name}.log"
+        with path.open("ab") as log:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=self.environment)
         self.running[name] = process
         first = _first_line(process)
         found = re.search(r"listening on (\S+)", first)
         if found is None:
-            raise StoryError(f"the stand-in {name} did not start; see {log.name}")
+            raise StoryError(f"the stand-in {name} did not start; see {path}")
         return found.group(1)
 
     def part(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Start `statuspage <arguments>` in the background."""
-        log = (self.directory / f"{name}.log").open("ab")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "statuspage", *arguments], stdout=log, stderr=log, env=self.environment
-        )
+        with (self.directory / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "statuspage", *arguments], stdout=log, stderr=log, env=self.environment
+            )
         self.running[name] = process
         return process
 
@@ -81,6 +82,8 @@ class Processes:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
 
 
 def add_settings(environment: Mapping[str, str], **settings: str) -> dict[str, str]:

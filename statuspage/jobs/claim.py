@@ -1,4 +1,4 @@
-"""Take deliveries in hand: a lease on up to a thousand of one of the most urgent running campaigns. Nothing is sent by it."""
+"""Take deliveries in hand: a lease on up to a thousand of one of the most urgent campaigns. Nothing is sent by it."""
 
 from __future__ import annotations
 

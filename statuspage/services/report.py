@@ -156,7 +156,8 @@ def gather(session: Session, actor: Actor, incident: Incident, operator: Operato
 def _campaigns(session: Session, incident: Incident) -> tuple[CampaignResult, ...]:
     rows = list(session.scalars(select(Campaign).where(Campaign.incident_id == incident.id).order_by(Campaign.id)))
     people = {one for row in rows for one in (row.author_id, row.approved_by) if one is not None}
-    names = dict(session.execute(select(User.id, User.public_id).where(User.id.in_(people))).tuples())
+    query = select(User.id, User.public_id).where(User.id.in_(people))
+    names = dict(session.execute(query).all())
     return tuple(
         CampaignResult(
             public_id=row.public_id,

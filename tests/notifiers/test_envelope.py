@@ -80,8 +80,8 @@ def test_a_mail_without_a_link_has_no_list_headers() -> None:
     assert received.get_content_type() == "text/plain"
 
 
-@example(plain=[UNSUBSCRIBE_SLOT], markup=[UNSUBSCRIBE_SLOT], link="https://status.demo.example/unsubscribe/" + "a" * 99)
-@example(plain=[UNSUBSCRIBE_SLOT], markup=[UNSUBSCRIBE_SLOT], link="https://status.demo.example/?" + "a" * 39 + "==" * 40)
+@example([UNSUBSCRIBE_SLOT], [UNSUBSCRIBE_SLOT], "https://status.demo.example/unsubscribe/" + "a" * 99)
+@example([UNSUBSCRIBE_SLOT], [UNSUBSCRIBE_SLOT], "https://status.demo.example/?" + "a" * 39 + "==" * 40)
 @given(WORDS, WORDS, LINKS)
 def test_any_text_survives_the_wire(plain: list[str], markup: list[str], link: str) -> None:
     """Whatever is written arrives: no line over 998 or out of ASCII, no dot lost, every slot filled with the link."""
