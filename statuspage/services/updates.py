@@ -75,18 +75,15 @@ def points(session: Session, incident: Incident) -> list[UpdatePoint]:
 
 
 def state_after(session: Session, incident: Incident, new: NewUpdate, now: datetime) -> IncidentState:
-    """What the incident's state would be with `new` among its updates."""
+    """What the incident's state would be with `new` among its updates. Refuses one that cannot stand at its place."""
     existing = points(session, incident)
-    return current_state([*existing, _point(existing, new, now)])
+    return current_state([*existing, _placed(existing, incident, new, now)])
 
 
 def write(session: Session, actor: Actor, incident: Incident, new: NewUpdate, now: datetime) -> IncidentUpdate:
     """Store the update and read the incident's state anew. What follows from a change of state is `lifecycle`'s."""
     existing = points(session, incident)
-    point = _point(existing, new, now)
-    if new.at is not None:
-        check_update_time(new.at, incident.started_at, now)
-    check_insert(existing, point)
+    point = _placed(existing, incident, new, now)
     body = wording.checked(new.body, new.source_locale, "body", wording.BODY_LENGTH)
     if incident.publication is Publication.PUBLISHED:
         words.check_public(session, actor, incident, [body], now)
@@ -161,10 +158,14 @@ def _edit(
     session: Session, actor: Actor, incident: Incident, place: _Place, body: Texts, source: str, now: datetime
 ) -> None:
     actor.require(Permission.INCIDENT_EDIT)
-    limit = wording.TITLE_LENGTH if place.field == "title" else wording.BODY_LENGTH
     present = texts.read(session, place.entity, [place.entity_id])[place.entity_id, place.field]
     original = {source: present.bodies[source]} if source in present.bodies else {}
-    checked = wording.checked(original | body, source, place.field, limit)
+    said = original | body
+    checked = (
+        wording.titles(said, source)
+        if place.field == "title"
+        else wording.checked(said, source, place.field, wording.BODY_LENGTH)
+    )
     if incident.publication is Publication.PUBLISHED:
         actor.require(Permission.INCIDENT_PUBLISH)
         words.check_public(session, actor, incident, [checked], now)
@@ -192,7 +193,11 @@ def _said(value: datetime | Keep | None, current: datetime | None) -> datetime |
     return current if isinstance(value, Keep) else value
 
 
-def _point(existing: list[UpdatePoint], new: NewUpdate, now: datetime) -> UpdatePoint:
+def _placed(existing: list[UpdatePoint], incident: Incident, new: NewUpdate, now: datetime) -> UpdatePoint:
+    if new.at is not None:
+        check_update_time(new.at, incident.started_at, now)
     # An update without a time of its own is the newest one even when the clock was set back.
     at = new.at if new.at is not None else max([now, *(one.at for one in existing)])
-    return UpdatePoint(at, _NOT_WRITTEN_YET, new.state)
+    point = UpdatePoint(at, _NOT_WRITTEN_YET, new.state)
+    check_insert(existing, point)
+    return point

@@ -124,9 +124,7 @@ def test_hostile_words_are_kept_as_they_are(world: World) -> None:
     """Markup, templates and emoji are text: nothing is evaluated, nothing is lost."""
     hostile = "{{7*7}} {0.__class__} <script>alert(1)</script> 😀 %s"
     with transaction(world.sessions) as session:
-        incident = world.declare(
-            session, world.actor(session, "engineer"), title={"ru": hostile}, body={"ru": hostile}
-        )
+        incident = world.declare(session, world.actor(session, "engineer"), title={"ru": hostile}, body={"ru": hostile})
         kept = texts.read(session, "incident", [incident.id])[incident.id, "title"]
         assert kept.bodies == {"ru": hostile}
 

@@ -195,13 +195,10 @@ def test_administrator_resets_and_changes_roles_but_not_his_own(sessions: Sessio
         users.set_role(session, admin, user, "legal", now=NOW)
         assert user.role == "legal"
         himself = users.get_user(session, admin.name)
-        for act in (
-            lambda: users.set_role(session, admin, himself, "viewer", now=NOW),
-            lambda: users.disable_user(session, admin, himself, now=NOW),
-        ):
-            with pytest.raises(RuleError) as refused:
-                act()
-            assert refused.value.code == "user.self"
+        with pytest.raises(RuleError, match="yourself"):
+            users.set_role(session, admin, himself, "viewer", now=NOW)
+        with pytest.raises(RuleError, match="yourself"):
+            users.disable_user(session, admin, himself, now=NOW)
 
 
 def test_unknown_person_is_named_as_such(sessions: Sessions) -> None:

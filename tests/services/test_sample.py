@@ -1,0 +1,101 @@
+"""The sample operator: complete in three languages, fit to be sent, safe to load again."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from notifiers.text import count
+from statuspage.db import transaction
+from statuspage.domain.audience import check_values, parse
+from statuspage.domain.message import for_sms, missing, sms_problems
+from statuspage.i18n import KNOWN_LOCALES
+from statuspage.models import Component, IncidentTemplate, LocalizedText, MessageTemplate, Route, User
+from statuspage.services import grace_policies, passwords, reference, routes, sample, texts
+from tests.databases import NOW
+from tests.services.world import World
+
+VALUES = {
+    "ru": {"since": "22.11 в 10:20", "until": "24:00 25.11", "credited_by": "22:00 22.11"},
+    "zh": {"since": "11月22日 10:20", "until": "11月25日 24:00", "credited_by": "11月22日 22:00"},
+    "en": {"since": "22.11 10:20", "until": "25.11 24:00", "credited_by": "22.11 22:00"},
+}
+SEGMENTS = {"ru": 2, "zh": 1, "en": 1}
+"""What an SMS may cost, filled with everyday values."""
+
+
+def _counted(session: Session) -> list[int]:
+    models = (Component, Route, IncidentTemplate, MessageTemplate, User, LocalizedText)
+    return [session.scalars(select(func.count()).select_from(model)).one() for model in models]
+
+
+def test_loading_again_brings_nothing_twice(world: World) -> None:
+    """The same rows, no new passwords, and the default grace is still approved."""
+    with transaction(world.sessions) as session:
+        before = _counted(session)
+        assert sample.load(session, time_zone="Europe/Moscow", now=NOW) == []
+        assert _counted(session) == before
+        policy = grace_policies.default_policy(session, "standard_outage")
+        assert policy.approved_by is not None
+        assert policy.approved_by != policy.author_id
+
+
+def test_first_logins_are_random_and_shown_once(world: World) -> None:
+    """A log-in that was deleted comes back with a password of its own, kept as a hash."""
+    with transaction(world.sessions) as session:
+        user = session.scalars(select(User).where(User.email == "engineer@demo.example")).one()
+        user.email = "former@demo.example"
+        session.flush()
+        (made,) = sample.load(session, time_zone="Europe/Moscow", now=NOW)
+        assert (made.email, made.role) == ("engineer@demo.example", "engineer")
+        assert len(made.password) >= passwords.MINIMUM_LENGTH
+        again = session.scalars(select(User).where(User.email == made.email)).one()
+        assert again.must_change_password
+
+
+def test_every_text_exists_in_every_language(world: World) -> None:
+    """No component, route, template or promise is missing in Russian, Chinese or English."""
+    with transaction(world.sessions, read_only=True) as session:
+        found: dict[tuple[str, int, str], set[str]] = {}
+        for row in session.scalars(select(LocalizedText)):
+            found.setdefault((row.entity, row.entity_id, row.field), set()).add(row.locale)
+            assert row.body.strip()
+        assert {key: have for key, have in found.items() if have != set(KNOWN_LOCALES)} == {}
+
+
+def test_catalogue_of_routes(world: World) -> None:
+    """A dozen ways to pay and some to manage services, each explained step by step."""
+    with transaction(world.sessions, read_only=True) as session:
+        found = [one.route for one in routes.list_routes(session, NOW)]
+        explained = texts.read(session, "route", [one.id for one in found])
+        kinds = [one.kind.value for one in found]
+        assert (kinds.count("payment"), kinds.count("service")) == (13, 5)
+        assert all((one.id, "how_to") in explained for one in found)
+
+
+@pytest.mark.parametrize("locale", KNOWN_LOCALES)
+def test_sms_fits_its_segments(world: World, locale: str) -> None:
+    """Filled with everyday values an SMS takes one segment in Chinese and English, two in Russian, and has no link."""
+    with transaction(world.sessions, read_only=True) as session:
+        templates = list(session.scalars(select(MessageTemplate)))
+        bodies = texts.read(session, "message_template", [one.id for one in templates])
+        for template in templates:
+            text = bodies[template.id, "sms"].bodies[locale]
+            values = {"operator": "Demo Telecom", **VALUES[locale]}
+            assert missing(text, values) == ()
+            for name, value in values.items():
+                text = text.replace(f"{{{name}}}", value)
+            assert count(for_sms(text)).segments <= SEGMENTS[locale], text
+            assert sms_problems(text) == ()
+
+
+def test_audiences_are_sound(world: World) -> None:
+    """Terminals' contacts get the merchants' words, everybody else the others'."""
+    with transaction(world.sessions, read_only=True) as session:
+        known = {"segment": [one.key for one in reference.segments(session)]}
+        found = {one.purpose: one.audience for one in session.scalars(select(MessageTemplate))}
+        for expression in found.values():
+            check_values(parse(expression), known)
+        assert sorted(found) == ["end", "merchants", "merchants_end", "outage"]
+        assert found["merchants"] == found["merchants_end"] == "segment = pos_m2m"
