@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, delete, func, literal_column, select, update
@@ -28,18 +29,17 @@ _STILL_EXPANDING = (CampaignState.SCHEDULED, CampaignState.RUNNING, CampaignStat
 def tend_imports(sessions: Sessions, clock: Clock) -> None:
     """The scheduler's task, safe to repeat: clear dead imports, purge replaced rows, delete old files of refused lines.
 
-    Does nothing to rows while an import is running.
+    While an import is running only what no generation needs any more is touched.
     """
     expire_refused(sessions, clock)
     with transaction(sessions) as session:
         held = leases.take(session, LEASE, leases.new_owner(), LEASE_LENGTH, now=clock.now())
-    if held is None:
-        return
     with bulk_sessions(sessions) as bulk:
-        clear_dead(bulk, held, clock)
-        _purge_replaced(bulk, held, clock)
-    with transaction(sessions) as session:
-        leases.release(session, held, now=clock.now())
+        if held is not None:
+            clear_dead(bulk, held, clock)
+            with transaction(sessions) as session:
+                leases.release(session, held, now=clock.now())
+        _purge_replaced(bulk)
 
 
 def clear_dead(sessions: Sessions, held: Held, clock: Clock) -> None:
@@ -56,10 +56,9 @@ def clear_dead(sessions: Sessions, held: Held, clock: Clock) -> None:
         )
         found = list(session.execute(dead))
     for run_id, generation in found:
-        while _step(sessions, held, clock, generation, _remove_written):
-            pass
-        while _step(sessions, held, clock, generation, _reopen_replaced):
-            pass
+        for undo in (_remove_written, _reopen_replaced):
+            while _step(sessions, undo, generation, held, clock.now()):
+                pass
         with transaction(sessions) as session:
             session.execute(update(PeopleImport).where(PeopleImport.id == run_id).values(purged=True))
 
@@ -79,10 +78,10 @@ def expire_refused(sessions: Sessions, clock: Clock) -> None:
         session.execute(update(PeopleImport).where(*over).values(refused_path=None))
 
 
-def _purge_replaced(sessions: Sessions, held: Held, clock: Clock) -> None:
+def _purge_replaced(sessions: Sessions) -> None:
     with transaction(sessions, read_only=True) as session:
         floor = _lowest_needed(session)
-    while _step(sessions, held, clock, floor, _remove_replaced):
+    while _step(sessions, _remove_replaced, floor):
         pass
     done = (PeopleImport.state == "visible", PeopleImport.generation <= floor, PeopleImport.purged.is_(False))
     with transaction(sessions) as session:
@@ -98,10 +97,13 @@ def _lowest_needed(session: Session) -> int:
     return min(current, session.scalar(read) or current)
 
 
-def _step(sessions: Sessions, held: Held, clock: Clock, generation: int, remove: Removal) -> bool:
+def _step(
+    sessions: Sessions, remove: Removal, generation: int, held: Held | None = None, now: datetime | None = None
+) -> bool:
     """One chunk in one transaction; whether there may be more."""
     with transaction(sessions) as session:
-        leases.renew(session, held, LEASE_LENGTH, now=clock.now())
+        if held is not None and now is not None:
+            leases.renew(session, held, LEASE_LENGTH, now=now)
         began = time.perf_counter()
         more = remove(session, generation)
     let_others_write(sessions, time.perf_counter() - began)

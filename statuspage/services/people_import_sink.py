@@ -15,7 +15,7 @@ from statuspage.models import PeopleImport
 from statuspage.services import leases
 from statuspage.services.leases import Held
 from statuspage.services.people_import_chunk import write_chunk
-from statuspage.services.people_import_database import LEASE_LENGTH, let_others_write
+from statuspage.services.people_import_database import LEASE_LENGTH
 from statuspage.services.people_import_rows import PersonRow
 
 SMALLEST_CHUNK = 500
@@ -75,7 +75,6 @@ class TableSink:
         if rows:
             fit = round(len(rows) * LOCK_SECONDS / max(seconds, 0.001))
             self.wanted = max(SMALLEST_CHUNK, min(LARGEST_CHUNK, fit, self.wanted * 2))
-        let_others_write(self._sessions, seconds)
         return repeated
 
 

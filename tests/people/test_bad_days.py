@@ -19,7 +19,7 @@ from statuspage.clock import SystemClock
 from statuspage.db import transaction
 from statuspage.domain.errors import RuleError
 from statuspage.models import Contact, Lease, Line, PeopleImport, Subscription
-from statuspage.services import audit
+from statuspage.services import audit, people_import_run
 from statuspage.services.actor import CLI
 from statuspage.services.leases import LeaseLost
 from statuspage.services.people_import import ImportResult, Source, import_people
@@ -83,6 +83,13 @@ class Interrupted(io.BytesIO):
         return super().read(size)
 
 
+@pytest.fixture(autouse=True)
+def _hand_on_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are stored as soon as there is a round of them, so that small files are interrupted half-way."""
+    monkeypatch.setattr(people_import_run, "KEPT_BACK", 0)
+    monkeypatch.setattr(people_import_run, "ROUND", 500)
+
+
 def load_interrupted(crowd: Crowd, body: str, happening: Callable[[], object]) -> ImportResult:
     source = Source(Interrupted(body.encode(), happening), "people.csv", 0)
     return import_people(crowd.sessions, CLI, source, crowd.settings, crowd.clock)
@@ -96,7 +103,7 @@ def test_killed_in_the_middle(crowd: Crowd, database_url: str) -> None:
         [sys.executable, "-c", IMPORTER, database_url, str(crowd.settings.data_dir), SECRET], stdin=subprocess.PIPE
     )
     assert importer.stdin is not None
-    importer.stdin.write(people(6_000, "en").encode())  # the end of the file never comes
+    importer.stdin.write(people(45_000, "en").encode())  # the end of the file never comes
     importer.stdin.flush()
     _wait_for(lambda: _accepted(crowd) > 500)
     os.kill(importer.pid, signal.SIGKILL)
