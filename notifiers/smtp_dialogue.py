@@ -16,6 +16,7 @@ from notifiers.smtp_codes import Stage, refusal
 from notifiers.window import no_answer
 
 LONGEST_REPLY = 32768
+LEAVE_SECONDS = 5.0
 _STAGES = (Stage.SENDER, Stage.RECIPIENT, Stage.DATA)
 
 
@@ -40,6 +41,7 @@ class SmtpDialogue(asyncio.Protocol):
         self._replies: deque[Reply] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._ended: ConnectionEnded | None = None
+        self._lost = asyncio.Event()
         self.letters = 0
 
     @property
@@ -64,6 +66,7 @@ class SmtpDialogue(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(type(exc).__name__ if exc else "closed")
+        self._lost.set()
 
     def propose(self, letter: Letter) -> None:
         """Sends the envelope ahead of the server's replies, where it allows that."""
@@ -105,6 +108,15 @@ class SmtpDialogue(asyncio.Protocol):
         if self.usable:
             self._transport.write(b"QUIT\r\n")
         self._transport.close()
+
+    async def left(self) -> None:
+        """Waits until the connection is closed, which under TLS takes the server's word too; cut off after
+        `LEAVE_SECONDS`."""
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._lost.wait()
+        except TimeoutError:
+            self._transport.abort()
 
     def abort(self) -> None:
         self._end("aborted")

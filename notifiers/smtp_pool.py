@@ -77,10 +77,10 @@ class SmtpPool:
             self._idle.append(dialogue)
 
     async def close(self) -> None:
-        while self._idle:
-            self._idle.pop().quit()
-        # One turn of the loop, in which the closed transports let go of their sockets.
-        await asyncio.sleep(0)
+        idle, self._idle = self._idle, []
+        for dialogue in idle:
+            dialogue.quit()
+        await asyncio.gather(*(dialogue.left() for dialogue in idle))
 
     def _kept(self) -> SmtpDialogue | None:
         while self._idle:
