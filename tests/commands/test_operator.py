@@ -1,0 +1,142 @@
+"""The command line of people, incidents, routes, grace, playbook and audit: what it prints and how it ends."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from statuspage.clock import FrozenClock
+from tests.commands.conftest import Run
+
+
+def _json(run: Run, *arguments: str) -> Any:
+    code, out, err = run(*arguments, "--json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+def test_sample_prints_first_passwords_once(run_empty: Run) -> None:
+    """The first loading shows two passwords, the second none; the audit holds."""
+    run = run_empty
+    code, first, _ = run("sample")
+    assert code == 0
+    assert "engineer@demo.example" in first
+    code, second, _ = run("sample")
+    assert (code, "demo.example" in second) == (0, False)
+    assert [one["role"] for one in _json(run, "user", "list")] == ["approver", "engineer"]
+    assert _json(run, "audit", "verify")["broken_at"] is None
+    code, out, _ = run("audit", "export", "--entity", "user")
+    assert len([json.loads(line) for line in out.splitlines()]) == 2
+
+
+def test_whole_incident_by_command_line(run: Run, clock: FrozenClock) -> None:
+    """Declare, check a route, update, restore, verify, resolve; the page is published at each step."""
+    declared = _json(run, "incident", "declare", "--template", "billing_outage", "--started-at", "10:00")
+    public_id = declared["id"]
+    assert declared["started_at"] == "2026-11-22T07:00:00+00:00"
+    assert declared["grace"][0]["until"] == "2026-11-25T21:00:00+00:00"
+    assert "emergency_calls" not in declared["not_affected"]
+    assert run("route", "set", "bank_app", "works")[0] == 0
+    states = {one["key"]: one["state"] for one in _json(run, "route", "list", "--kind", "payment")}
+    assert (states["bank_app"], states["promised_payment"]) == ("works", "down")
+    assert run("incident", "owner", public_id, "engineer@demo.example")[0] == 0
+    clock.advance(timedelta(minutes=20))
+    updated = _json(run, "incident", "update", public_id, "--state", "identified", "--expected-end", "2026-11-22T16:00")
+    assert updated["expected_end_at"] == "2026-11-22T13:00:00+00:00"
+    assert len(updated["updates"]) == 2
+    clock.advance(timedelta(minutes=20))
+    restored = _json(run, "incident", "restored", public_id, "--credited-by", "22:00")
+    assert (restored["state"], restored["components"]["top_up"]) == ("restored_catching_up", "degraded_performance")
+    code, _, err = run("incident", "resolve", public_id)
+    assert code == 1
+    assert "crediting is verified" in err
+    assert run("incident", "crediting", public_id, "--queued", "7", "--credited", "7")[0] == 0
+    resolved = _json(run, "incident", "resolve", public_id)
+    assert (resolved["state"], resolved["grace"][0]["state"]) == ("resolved", "tail")
+    rows = {one["row"]: one["state"] for one in _json(run, "playbook", "show", public_id)}
+    assert (rows["page_tells"], rows["restored_truthfully"]) == ("done", "done")
+    assert [one["id"] for one in _json(run, "incident", "list")] == [public_id]
+    assert _json(run, "incident", "list", "--open") == []
+    assert _json(run, "audit", "verify")["broken_at"] is None
+
+
+def test_words_in_one_language_and_no_template(run: Run) -> None:
+    """Fields alone are enough; a text that names no language is in the default one."""
+    shown = _json(
+        run, "incident", "declare", "--title", "en=Invoices are late", "--text", "en=They come a day later.",
+        "--component", "invoices=degraded_performance", "--draft", "--key", "once",
+    )  # fmt: skip
+    assert (shown["title"], shown["publication"]) == ({"en": "Invoices are late"}, "draft")
+    code, _, err = run("incident", "update", shown["id"], "--state", "identified")
+    assert code == 2
+    assert "--text" in err
+    assert run("incident", "update", shown["id"], "--text", "Счета придут завтра.")[0] == 0
+    code, _, err = run("incident", "publish", shown["id"])
+    assert code == 0
+    assert "locale:zh" in err
+    code, out, _ = run("incident", "show", shown["id"])
+    assert "Invoices are late" in out
+    assert run("incident", "withdraw", shown["id"])[0] == 0
+
+
+def test_grace_by_command_line(run: Run) -> None:
+    """Shown with its ledger, extended to the end of a day, checked now and in the past; never shortened."""
+    incident = _json(run, "incident", "declare", "--template", "data_sim_outage")
+    policy = incident["grace"][0]["policy"]
+    assert run("grace", "extend", policy, "2026-11-28")[0] == 0
+    (shown,) = _json(run, "grace", "show", incident["id"])
+    assert [entry["cause"] for entry in shown["ledger"]] == ["declared", "extended"]
+    assert datetime.fromisoformat(shown["until"]) == datetime(2026, 11, 28, 21, tzinfo=UTC)
+    code, _, err = run("grace", "extend", policy, "2026-11-26")
+    assert code == 1
+    assert "until" in err
+    assert run("grace", "extend", policy, "next week")[0] == 2
+    answer = _json(run, "grace", "check", "+79161234567")
+    assert (answer["decision"], answer["recognised"], answer["policy"]) == ("hold", False, policy)
+    before = _json(run, "grace", "check", "account:A-1", "--at", "2026-11-20T10:00")
+    assert before["decision"] == "proceed"
+    code, _, err = run("grace", "check", "12")
+    assert code == 1
+    assert [one["key"] for one in _json(run, "grace", "show")] == ["standard_outage"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("incident", "show", "000000000000"), 1, "incident"),
+        (("incident", "declare", "--template", "nothing"), 1, "billing_outage"),
+        (("incident", "declare", "--template", "billing_outage", "--segment", "vip"), 1, "prepaid"),
+        (("incident", "declare", "--template", "billing_outage", "--not-affected", "emergency_calls"), 1, "person"),
+        (("incident", "declare", "--template", "billing_outage", "--component", "top_up=gone"), 2, "major_outage"),
+        (("incident", "declare", "--template", "billing_outage", "--started-at", "soon"), 2, "2026-11-22"),
+        (("incident", "declare", "--cause", "magic"), 2, "unknown"),
+        (("route", "set", "pigeon", "works"), 1, "bank_app"),
+        (("route", "set", "bank_app", "maybe"), 2, "works_delayed"),
+        (("user", "add", "nobody", "--role", "engineer"), 1, "email"),
+        (("user", "add", "a@demo.example", "--role", "boss"), 1, "engineer"),
+        (("playbook", "tick", "000000000000", "x", "--note", "y"), 1, "incident"),
+        (("nonsense",), 2, "nonsense"),
+    ],
+)
+def test_refusal_names_field_and_remedy(run: Run, arguments: tuple[str, ...], code: int, said: str) -> None:
+    """Exit 1 for a rule, 2 for wrong use; either way the message helps."""
+    ended, _, err = run(*arguments)
+    assert ended == code, err
+    assert said in err
+
+
+def test_people_by_command_line(run: Run) -> None:
+    """Made with a password shown once, given another role, shut out, let in, reset."""
+    code, out, _ = run("user", "add", "legal@demo.example", "--role", "legal")
+    assert (code, "shown this once" in out) == (0, True)
+    for arguments in (("role", "legal@demo.example", "manager"), ("disable", "legal@demo.example")):
+        assert run("user", *arguments)[0] == 0
+    (person,) = [one for one in _json(run, "user", "list") if one["email"] == "legal@demo.example"]
+    assert person["role"] == "manager"
+    assert person["disabled_at"] is not None
+    assert run("user", "enable", "legal@demo.example")[0] == 0
+    code, again, _ = run("user", "reset", "legal@demo.example")
+    assert (code, again == out) == (0, False)
