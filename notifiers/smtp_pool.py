@@ -106,7 +106,7 @@ class SmtpPool:
         try:
             await client.connect()
             if client.is_ehlo_or_helo_needed:
-                await client.ehlo()
+                await _greet(client)
         except aiosmtplib.SMTPAuthenticationError as error:
             raise _login_refused(error) from error
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
@@ -123,6 +123,16 @@ class SmtpPool:
 def tired(dialogue: SmtpDialogue) -> bool:
     """Whether no further mail is to begin on it."""
     return not dialogue.usable or dialogue.letters >= LETTERS_PER_CONNECTION
+
+
+async def _greet(client: aiosmtplib.SMTP) -> None:
+    """EHLO, or HELO to a relay that refuses it (RFC 5321, 4.1.1.1)."""
+    import aiosmtplib
+
+    try:
+        await client.ehlo()
+    except aiosmtplib.SMTPHeloError:
+        await client.helo()
 
 
 def _login_refused(error: aiosmtplib.SMTPAuthenticationError) -> NotifierError:
