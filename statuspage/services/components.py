@@ -128,8 +128,12 @@ def apply(session: Session, incident: Incident, update_id: int | None, at: datet
     `at` is since when; it never lies before a component's last change, so that the history stays in order.
     """
     touched = select(IncidentComponent.component_id).where(IncidentComponent.incident_id == incident.id)
+    # Locked before the claims are read, in one order, and not against those who only refer to them: of two incidents
+    # that are declared at once neither misses the other's claim, and neither waits for the other in a circle.
+    query = select(Component).where(Component.id.in_(touched)).order_by(Component.id)
+    locked = list(session.scalars(query.with_for_update(key_share=True), execution_options={"populate_existing": True}))
     claims: dict[int, list[ComponentState]] = {}
-    query = (
+    said = (
         select(IncidentComponent.component_id, IncidentComponent.current)
         .join(Incident, Incident.id == IncidentComponent.incident_id)
         .where(
@@ -139,11 +143,11 @@ def apply(session: Session, incident: Incident, update_id: int | None, at: datet
             Incident.drill.is_(False),
         )
     )
-    for component_id, state in session.execute(query):
+    for component_id, state in session.execute(said):
         claims.setdefault(component_id, []).append(state)
     last = select(ComponentChange.component_id, func.max(ComponentChange.at)).group_by(ComponentChange.component_id)
     changed_at = dict(session.execute(last.where(ComponentChange.component_id.in_(touched))).all())
-    for component in session.scalars(select(Component).where(Component.id.in_(touched)).with_for_update()):
+    for component in locked:
         state = worst(claims.get(component.id, []))
         if state is component.state:
             continue
