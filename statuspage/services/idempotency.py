@@ -5,14 +5,20 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from statuspage.db import is_sqlite
 from statuspage.domain.errors import RuleError
 from statuspage.models import IdempotencyKey
 
 
 def earlier_result(session: Session, scope: str, key: str, request: str) -> str | None:
     """The id that the first request with `key` made, or None when this is the first."""
+    if not is_sqlite(session):
+        # The same request sent twice at once: the second waits for the first to be done, then finds its result.
+        lock = int.from_bytes(hashlib.sha256(f"{scope}\0{key}".encode()).digest()[:8], signed=True)
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
     row = session.get(IdempotencyKey, (scope, key))
     if row is None:
         return None
