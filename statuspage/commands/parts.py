@@ -50,6 +50,7 @@ def sender(parts: Composition) -> None:
     """Sends what campaigns left in the outbox. Any number may run, on any number of hosts, with PostgreSQL."""
     from statuspage.jobs import sender as job
 
+    _check_key(parts)
     job.run(parts)
 
 
@@ -59,6 +60,7 @@ def scheduler(parts: Composition) -> None:
     """The clockwork: publishing at boundaries, grace, receipts, clean-up. A lease lets one work at a time."""
     from statuspage.jobs import scheduler as job
 
+    _check_key(parts)
     job.run(parts)
 
 
@@ -66,5 +68,14 @@ def prepare(parts: Composition) -> None:
     """Upgrade the database and make the rows every process needs; refuse to go on with another SECRET_KEY."""
     schema.upgrade(parts.sessions.kw["bind"])
     with transaction(parts.sessions) as session:
-        key = AddressKey.derive(parts.settings.secret_key.get_secret_value())
-        installation.ensure(session, key, parts.clock.now())
+        installation.ensure(session, _key(parts), parts.clock.now())
+
+
+def _check_key(parts: Composition) -> None:
+    """A part that began with another key than the installation's would write to people who opted out."""
+    with transaction(parts.sessions, read_only=True) as session:
+        installation.check_key(session, _key(parts))
+
+
+def _key(parts: Composition) -> AddressKey:
+    return AddressKey.derive(parts.settings.secret_key.get_secret_value())

@@ -25,12 +25,18 @@ def ensure(session: Session, key: AddressKey, now: datetime) -> Installation:
     if row is None:
         row = Installation(id=ROW, address_key_check=key.fingerprint(), created_at=now)
         session.add(row)
-    elif row.address_key_check != key.fingerprint():
+    check_key(session, key)
+    session.flush()
+    return row
+
+
+def check_key(session: Session, key: AddressKey) -> None:
+    """Refuse to go on with another SECRET_KEY than the database was made with."""
+    row = session.get(Installation, ROW)
+    if row is not None and row.address_key_check != key.fingerprint():
         raise RuleError(
             "installation.other_key",
             "SECRET_KEY is not the one this database was made with, so opt-outs could not be recognised: "
             "restore the former key.",
             "SECRET_KEY",
         )
-    session.flush()
-    return row
