@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import structlog
+
 from notifiers import registry
 from statuspage import cli, create_app, logs
 from statuspage.clock import SystemClock
@@ -45,7 +47,13 @@ def _make_front() -> Any:
     from statuspage.publish.publisher import PUBLIC_FOLDER
     from statuspage.web.front import make_front
 
-    return make_front(load(os.environ).data_dir / PUBLIC_FOLDER, _make_app())
+    try:
+        application = _make_app()
+    except Exception:
+        # Whatever is wrong with the console, the published page is served.
+        structlog.get_logger(__name__).exception("front.no_application")
+        application = None
+    return make_front(load(os.environ).data_dir / PUBLIC_FOLDER, application)
 
 
 _MAKERS = {"app": _make_app, "front": _make_front}

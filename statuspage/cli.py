@@ -8,6 +8,7 @@ from importlib import import_module
 
 import click
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm.exc import StaleDataError
 
 from statuspage.composition import Composition
 from statuspage.config import ConfigError
@@ -75,8 +76,12 @@ def run(compose: Callable[[], Composition]) -> None:
         _end(REFUSED, refused.message)
     except AlreadyRunning as refused:
         _end(REFUSED, str(refused))
+    except StaleDataError:
+        _end(REFUSED, "Somebody else changed this at the same moment; look at it again and repeat your change.")
     except DBAPIError as fault:
-        _end(REFUSED, f"The database refused: {fault.orig}. Is it there, and is it upgraded (statuspage db upgrade)?")
+        # The driver's own words may hold a person's data, so only the kind of the fault is told.
+        kind = type(fault.orig).__name__
+        _end(REFUSED, f"The database refused ({kind}). Is it there, and is it upgraded (statuspage db upgrade)?")
 
 
 def _end(code: int, message: str) -> None:

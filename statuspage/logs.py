@@ -57,6 +57,8 @@ def configure(log_format: Literal["console", "json"], stream: TextIO | None = No
     root.setLevel(logging.WARNING)
     logging.getLogger("statuspage").setLevel(logging.INFO)
     logging.getLogger("notifiers").setLevel(logging.INFO)
+    # It warns of every tick that came while the one before was still at work, which is what it is told to leave out.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

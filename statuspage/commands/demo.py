@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from statuspage.composition import Composition
-from statuspage.db import make_engine, make_sessions, transaction
+from statuspage.db import transaction
 from statuspage.demo.browser import StoryError
 from statuspage.demo.checks import Check, Ledger, audit
 from statuspage.demo.people import people
@@ -61,12 +61,8 @@ def _audit(story: Story) -> list[Check]:
         (story.directory / f"report.{form}").write_text(body, encoding="utf-8")
     fields = {"sms": "to", "email": "recipient"}
     ledgers = {channel: Ledger.read(story.ledgers[channel], field) for channel, field in fields.items()}
-    engine = make_engine(f"sqlite:///{story.directory / 'data' / 'statuspage.db'}")
-    try:
-        with transaction(make_sessions(engine), read_only=True) as session:
-            checks = audit(session, ledgers, people(story.subscribers), story.stopped)
-    finally:
-        engine.dispose()
+    with transaction(story.sessions, read_only=True) as session:
+        checks = audit(session, ledgers, people(story.subscribers), story.stopped)
     return [*checks, Check("the audit chain verifies", chain)]
 
 

@@ -74,6 +74,17 @@ class Row:
     state: DeliveryState
 
 
+def first_tries_left(session: Session, purposes: Iterable[str]) -> int:
+    """Deliveries of these campaigns that no provider has been asked about yet, or is being asked about now."""
+    untried = Delivery.state.in_((DeliveryState.CLAIMED, DeliveryState.SENDING)) | (
+        (Delivery.state == DeliveryState.PENDING) & (Delivery.attempt == 0)
+    )
+    query = select(func.count()).select_from(Delivery).join(Campaign, Campaign.id == Delivery.campaign_id)
+    left = session.scalar(query.where(Campaign.purpose.in_(list(purposes)), untried)) or 0
+    unexpanded = select(func.count()).where(Campaign.purpose.in_(list(purposes)), Campaign.expanded_at.is_(None))
+    return left + (session.scalar(unexpanded) or 0)
+
+
 def audit(session: Session, ledgers: dict[str, Ledger], people: Iterable[Person], stopped: str) -> list[Check]:
     """All checks. `stopped` is the number that answered STOP in the middle of the story."""
     everybody = list(people)

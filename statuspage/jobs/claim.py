@@ -55,8 +55,8 @@ def claim(
     """Up to `limit` due deliveries of the first running campaign that has any; None when nothing is due.
 
     The most urgent come first; equals take turns, the one behind campaign `after` first, so that a few hundred
-    merchants do not wait for two million subscribers. The campaign's state is part of the statement, so pausing it is one UPDATE. On SQLite the writing transaction alone
-    keeps two senders apart; there is no SKIP LOCKED there.
+    merchants do not wait for two million subscribers. The campaign's state is part of the statement, so pausing it is
+    one UPDATE. On SQLite the writing transaction alone keeps two senders apart; there is no SKIP LOCKED there.
     """
     lock = "" if is_sqlite(session) else " FOR UPDATE OF d SKIP LOCKED"
     statement = text(_CLAIM.format(lock=lock))

@@ -14,7 +14,8 @@ from statuspage.jobs.options import EngineOptions
 from statuspage.jobs.reaper import reap
 from statuspage.jobs.turnstile import Turnstile
 from statuspage.publish.publisher import publish
-from statuspage.services import campaign_course, grace, receipts, signup
+from statuspage.services import campaign_course, grace, playbook, receipts, signup
+from statuspage.services.operator_facts import OperatorFacts
 from statuspage.services.people_import_purge import tend_imports
 
 HELP_AFTER = timedelta(seconds=5)
@@ -53,6 +54,7 @@ class Chores:
             Task("campaigns", 0.5, self.tend_campaigns),
             Task("expansion", 2.0, lambda: self._expander.run(self._stopped)),
             Task("grace", 10.0, self.tick_grace),
+            Task("playbook", 20.0, self.keep_proofs),
             Task("imports", 60.0, lambda: tend_imports(parts.sessions, parts.clock)),
             Task("sign_ups", 600.0, self.forget_sign_ups),
         )
@@ -72,6 +74,11 @@ class Chores:
                         campaign_course.pause_by_engine(session, outcome.campaign_id, reason, now=now)
             if applied < receipts.BATCH:
                 return
+
+    def keep_proofs(self) -> None:
+        """Note when each row of a playbook was first seen proved."""
+        with transaction(self._parts.sessions) as session:
+            playbook.keep_proofs(session, OperatorFacts.of(self._parts.settings), now=self._parts.clock.now())
 
     def reap(self) -> None:
         """Deliveries of dead senders: back to pending, or unknown."""

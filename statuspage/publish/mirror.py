@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -109,7 +110,8 @@ class Mirror:
     def _replace(self, path: Path, body: bytes) -> None:
         """The whole new file or the whole old one, also after a power cut or on a full disk."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+        # Threads of one web process may store the same blob at once, so the process alone does not make the name unique.
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
         try:
             with temporary.open("wb") as file:
                 file.write(body)
