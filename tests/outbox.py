@@ -13,13 +13,15 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from notifiers.base import Channel, Notifier
-from statuspage.clock import Clock
+from statuspage.clock import Clock, FrozenClock
 from statuspage.config import Settings
 from statuspage.db import Sessions, transaction
 from statuspage.domain.campaign import CampaignState
 from statuspage.domain.incident import CauseCategory, IncidentState, Publication
+from statuspage.jobs.expander import Expander
 from statuspage.jobs.options import EngineOptions
 from statuspage.jobs.sender import Sender
+from statuspage.jobs.turnstile import Turnstile
 from statuspage.models import (
     Account,
     Campaign,
@@ -194,6 +196,14 @@ class World:
                 approval.approve(session, self.approver, campaign, seen_hash=seen, now=now)
             campaign_course.start_campaign(session, self.author, campaign, now=now)
         return public_id
+
+    def expand(self, campaign: str, configured: Settings, now: datetime = NOW) -> None:
+        """Put everybody of a running campaign into the outbox, without sending."""
+        expander = Expander(self.sessions, FrozenClock(now), configured, "test", Turnstile(self.sessions))
+        while expander.run(lambda: False):
+            pass
+        expander.close()
+        assert self.campaign(campaign).expanded_at is not None
 
     def deliveries(self, campaign: str | None = None) -> list[Delivery]:
         with transaction(self.sessions, read_only=True) as session:

@@ -86,12 +86,14 @@ _RELEASE = (
 )
 _RUNNING = text("SELECT id FROM campaign WHERE state = 'running' ORDER BY priority, id <= :after, id")
 
-# The literal states let both databases use the partial index; a bound one would not.
+# The literal states let both databases use the partial index; a bound one would not. Materialised, because PostgreSQL
+# may run a sub-select with a limit and a lock once for each row it joins, and then claim more than the limit.
 _CLAIM = (
-    "UPDATE delivery SET state = 'claimed', owner = :owner, lease_until = :lease "
-    "WHERE id IN (SELECT d.id FROM delivery d WHERE d.state = 'pending' AND d.campaign_id = :campaign "
+    "WITH due AS MATERIALIZED (SELECT d.id FROM delivery d WHERE d.state = 'pending' AND d.campaign_id = :campaign "
     "AND d.channel = :channel AND d.not_before <= :now "
     "AND EXISTS (SELECT 1 FROM campaign c WHERE c.id = :campaign AND c.state = 'running') "
-    "ORDER BY d.not_before, d.id LIMIT :limit{lock}) AND state = 'pending' "
+    "ORDER BY d.not_before, d.id LIMIT :limit{lock}) "
+    "UPDATE delivery SET state = 'claimed', owner = :owner, lease_until = :lease "
+    "WHERE id IN (SELECT id FROM due) AND state = 'pending' "
     "RETURNING id, attempt, COALESCE(address, ''), address_hash, locale, time_zone, dedupe"
 )

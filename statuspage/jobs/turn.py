@@ -70,7 +70,7 @@ class Turn:
         self._brake = Brake()
         self._hand: InHand | None = None
         self._heard: set[int] = set()
-        self._size = SMALLEST_CLAIM * 4
+        self._size = min(SMALLEST_CLAIM * 4, means.options.claim_size)
         self._claimed_at: datetime | None = None
         self._last_campaign = 0
 

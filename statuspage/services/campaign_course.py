@@ -244,7 +244,8 @@ _CANCELLED_WITH_REST = text(
     "SELECT 1 FROM delivery d WHERE d.campaign_id = c.id AND d.state = 'pending') ORDER BY c.id LIMIT 1"
 )
 _SWEEP = (
-    "UPDATE delivery SET state = 'cancelled', reason = :reason, final_at = :now WHERE id IN ("
-    "SELECT id FROM delivery WHERE campaign_id = :campaign AND state = 'pending' LIMIT :limit{lock}) "
-    "AND state = 'pending' RETURNING channel"
+    "WITH rest AS MATERIALIZED (SELECT id FROM delivery WHERE campaign_id = :campaign AND state = 'pending' "
+    "LIMIT :limit{lock}) "
+    "UPDATE delivery SET state = 'cancelled', reason = :reason, final_at = :now "
+    "WHERE id IN (SELECT id FROM rest) AND state = 'pending' RETURNING channel"
 )

@@ -192,7 +192,8 @@ _GATHER = f"INSERT INTO expansion_stage ({_NAMES}) {{found}} ORDER BY address_ha
 _BOUNDS = text("SELECT COALESCE(MIN(n), 1), COALESCE(MAX(n), 0) FROM expansion_stage")
 _NOT_YET = (
     "SELECT * FROM (SELECT * FROM ({found}) AS fresh WHERE NOT EXISTS ("
-    "SELECT 1 FROM delivery d WHERE d.campaign_id = :campaign AND d.channel = :channel AND d.address_hash = fresh.address_hash AND d.dedupe = '' "
+    "SELECT 1 FROM delivery d WHERE d.campaign_id = :campaign AND d.channel = :channel "
+    "AND d.address_hash = fresh.address_hash AND d.dedupe = '' "
     "AND NOT (d.state = 'suppressed' AND d.reason = 'no_consent' AND fresh.state = 'pending')) "
     "ORDER BY address_hash LIMIT :limit) AS taken"
 )
@@ -223,7 +224,8 @@ _ALLOW = (
     "SELECT s.address_hash FROM expansion_stage s WHERE s.n > :first AND s.n <= :last AND s.state = 'pending')"
 )
 _CAP = (
-    "UPDATE delivery SET state = 'suppressed', reason = :reason, final_at = :now WHERE id IN ("
-    "SELECT id FROM delivery WHERE campaign_id = :campaign AND channel = :channel AND id > :before "
-    "AND state = 'pending' ORDER BY id DESC LIMIT :excess) AND state = 'pending'"
+    "WITH excess AS MATERIALIZED (SELECT id FROM delivery WHERE campaign_id = :campaign AND channel = :channel "
+    "AND id > :before AND state = 'pending' ORDER BY id DESC LIMIT :excess) "
+    "UPDATE delivery SET state = 'suppressed', reason = :reason, final_at = :now "
+    "WHERE id IN (SELECT id FROM excess) AND state = 'pending'"
 )

@@ -1,0 +1,222 @@
+"""One campaign to a million people on SQLite, through the real processes (`statuspage serve`), console outbox as provider.
+
+Limits: starting returns in under 1 s; the first message is at the provider within 2 s; all deliveries are materialised
+in under 10 s; all processes together stay under 400 MB (PSS).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from notifiers.base import Channel
+from statuspage.config import Settings
+from statuspage.db import Sessions, make_engine, make_sessions, transaction
+from statuspage.services import approval, campaign_course, campaigns
+from statuspage.services.actor import of_user
+from statuspage.models import User
+from tests.databases import SECRET
+from tests.outbox import World, settings
+
+START_SECONDS, FIRST_SECONDS, MATERIALISED_SECONDS, PSS_MB = 1.0, 2.0, 10.0, 400.0
+FOREVER = 2**31 - 1
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--people", type=int, default=1_000_000)
+    arguments.add_argument("--channels", default="sms", help="sms, email or sms,email")
+    given = arguments.parse_args()
+    channels = tuple(Channel(name) for name in given.channels.split(","))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        environment = _environment(folder)
+        _run(environment, "db", "upgrade")
+        configured = settings(
+            folder,
+            database_url=f"sqlite:///{folder}/statuspage.db",
+            approval_threshold=10_000_000,
+            sms_price="0",
+            sms_rate=10_000,
+        )
+        sessions = make_sessions(make_engine(configured.database_url.get_secret_value()))
+        people(folder / "statuspage.db", sessions, given.people)
+        failed = measure(folder, environment, configured, sessions, channels, given.people)
+    raise SystemExit(1 if failed else 0)
+
+
+def measure(
+    folder: Path,
+    environment: dict[str, str],
+    configured: Settings,
+    sessions: Sessions,
+    channels: tuple[Channel, ...],
+    n: int,
+) -> bool:
+    with (folder / "log").open("w") as log:
+        served = subprocess.Popen(
+            [sys.executable, "-m", "statuspage", "serve"], env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            _until(lambda: _listens(int(environment["STATUSPAGE_PORT"])), 60)
+            figures = _campaign(folder, served, configured, sessions, channels)
+        finally:
+            served.send_signal(signal.SIGTERM)
+            served.wait(60)
+    limits = (START_SECONDS, FIRST_SECONDS, MATERIALISED_SECONDS, PSS_MB)
+    names = ("start returns", "first message", "materialised", "memory, PSS")
+    failed = False
+    for what, found, limit, unit in zip(names, figures, limits, ("s", "s", "s", "MB"), strict=True):
+        failed |= found >= limit
+        print(f"{what:>14}: {found:8.2f} {unit} (limit {limit:g}){'  TOO MUCH' if found >= limit else ''}")
+    print(f"{n:,} people by {', '.join(channels)}")
+    return failed
+
+
+def _campaign(
+    folder: Path,
+    served: subprocess.Popen[bytes],
+    configured: Settings,
+    sessions: Sessions,
+    channels: tuple[Channel, ...],
+) -> tuple[float, float, float, float]:
+    campaign_id, public_id = _approved(sessions, configured, channels)
+    watcher = sqlite3.connect(folder / "statuspage.db")
+    outbox = folder / "outbox.jsonl"
+    begun = time.perf_counter()
+    with transaction(sessions) as session:
+        actor = of_user(session.get_one(User, 1))
+        campaign = campaigns.get_campaign(session, public_id)
+        campaign_course.start_campaign(session, actor, campaign, now=_now())
+    started = time.perf_counter() - begun
+    first, most = 0.0, 0.0
+    while True:
+        if not first and outbox.exists() and outbox.stat().st_size:
+            first = time.perf_counter() - begun
+        (expanded,) = watcher.execute("SELECT expanded_at FROM campaign WHERE id = ?", (campaign_id,)).fetchone()
+        if expanded is not None:
+            materialised = time.perf_counter() - begun
+            break
+        most = max(most, pss_mb(served.pid))
+        time.sleep(0.05)
+    (rows,) = watcher.execute("SELECT count(*) FROM delivery").fetchone()
+    print(f"deliveries: {rows:,}")
+    for _ in range(20):
+        most = max(most, pss_mb(served.pid))
+        time.sleep(0.1)
+    return started, first, materialised, most
+
+
+def _approved(sessions: Sessions, configured: Settings, channels: tuple[Channel, ...]) -> tuple[int, str]:
+    with transaction(sessions) as session:
+        author = of_user(session.get_one(User, 1))
+    world = World.__new__(World)
+    world.sessions, world.author = sessions, author
+    public_id = world.draft(world.incident(), channels=channels)
+    with transaction(sessions) as session:
+        campaign = campaigns.get_campaign(session, public_id)
+        begun = time.perf_counter()
+        approval.request_approval(session, author, campaign, settings=configured, now=_now())
+        print(f"preview and request: {time.perf_counter() - begun:.2f} s")
+        return campaign.id, public_id
+
+
+def people(path: Path, sessions: Sessions, n: int) -> None:
+    """Accounts, lines, contacts and consents; the last tenth have no e-mail address."""
+    World(sessions)
+    connection = sqlite3.connect(path, isolation_level=None)
+    for pragma in ("synchronous=OFF", "foreign_keys=OFF", "cache_size=-400000"):
+        connection.execute(f"PRAGMA {pragma}")
+    numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+    connection.execute("BEGIN")
+    connection.execute(numbers + "INSERT INTO account (id, external_id) SELECT i, 'A' || i FROM n", (n,))
+    connection.execute(
+        numbers + "INSERT INTO contact (id, account_id, language, sms, sms_hash, email, email_hash, valid_from, valid_to) "
+        "SELECT i, i, CASE i % 3 WHEN 0 THEN 'ru' WHEN 1 THEN 'zh' ELSE 'en' END, '+7900' || printf('%07d', i), "
+        "lower(hex(randomblob(16))), 'user' || i || '@example.test', lower(hex(randomblob(16))), 1, ? FROM n",
+        (n, FOREVER),
+    )
+    connection.execute(
+        numbers + "INSERT INTO line (id, account_id, contact_id, key, msisdn, segment_id, region_id, valid_from, valid_to) "
+        "SELECT i, i, i, '+7900' || i, '+7900' || i, 1 + (i % 20 = 0), 1, 1, ? FROM n",
+        (n, FOREVER),
+    )
+    for channel in Channel:
+        connection.execute(
+            numbers + "INSERT INTO subscription (contact_id, channel, topic, state, basis, source, at) "
+            "SELECT i, ?, 'service', CASE WHEN i % 50 = 0 THEN 'refused' ELSE 'active' END, 'contract', 'import', "
+            "'2026-01-01 00:00:00.000000' FROM n",
+            (n, channel.value),
+        )
+    connection.execute("COMMIT")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+
+
+def pss_mb(pid: int) -> float:
+    """Proportional set size of a process and all its children."""
+    try:
+        family = [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+    except psutil.NoSuchProcess:
+        return 0.0
+    total = 0
+    for one in family:
+        try:
+            lines = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total / 1024
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("STATUSPAGE_")}
+    return {
+        **kept,
+        "STATUSPAGE_DATA_DIR": str(folder),
+        "STATUSPAGE_SECRET_KEY": SECRET,
+        "STATUSPAGE_PORT": str(port),
+        "STATUSPAGE_SMS_RATE": "10000",
+        "STATUSPAGE_QUIET_START": "00:00",
+        "STATUSPAGE_QUIET_END": "00:00",
+    }
+
+
+def _run(environment: dict[str, str], *words: str) -> None:
+    subprocess.run([sys.executable, "-m", "statuspage", *words], env=environment, check=True)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _until(condition: object, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        if time.monotonic() > end:
+            raise TimeoutError("the server did not come up")
+        time.sleep(0.1)
+
+
+def _now() -> object:
+    from statuspage.clock import SystemClock
+
+    return SystemClock().now()
+
+
+if __name__ == "__main__":
+    main()
