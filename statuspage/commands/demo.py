@@ -18,6 +18,8 @@ from statuspage.demo.browser import StoryError
 from statuspage.demo.checks import Check, Ledger, audit
 from statuspage.demo.people import people
 from statuspage.demo.story import Story
+from statuspage.environment import load
+from statuspage.services.addresses import AddressKey
 
 
 @click.command()
@@ -62,7 +64,8 @@ def _audit(story: Story) -> list[Check]:
     fields = {"sms": "to", "email": "recipient"}
     ledgers = {channel: Ledger.read(story.ledgers[channel], field) for channel, field in fields.items()}
     with transaction(story.sessions, read_only=True) as session:
-        checks = audit(session, ledgers, people(story.subscribers), story.stopped)
+        key = AddressKey.derive(load(story.processes.environment).secret_key.get_secret_value())
+        checks = audit(session, ledgers, people(story.subscribers), story.stopped, key)
     return [*checks, Check("the audit chain verifies", chain)]
 
 

@@ -15,6 +15,7 @@ from statuspage.demo.people import Person
 from statuspage.domain.campaign import CampaignKind
 from statuspage.domain.delivery import DeliveryState
 from statuspage.models import Attempt, Campaign, CampaignCount, Delivery
+from statuspage.services.addresses import AddressKey
 
 HANDED_OVER = frozenset({DeliveryState.ACCEPTED, DeliveryState.SENT, DeliveryState.DELIVERED})
 MAYBE = frozenset({DeliveryState.UNKNOWN, DeliveryState.UNDELIVERED, DeliveryState.EXPIRED, DeliveryState.FAILED})
@@ -72,6 +73,13 @@ class Row:
     campaign_id: int
     address: str | None
     state: DeliveryState
+    attempt: int
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """A retry that was still due when the campaign was cancelled had been at the provider before."""
+        retried = self.state is DeliveryState.CANCELLED and self.attempt > 0
+        return retried or self.state in HANDED_OVER | MAYBE
 
 
 def first_tries_left(session: Session, purposes: Iterable[str]) -> int:
@@ -85,7 +93,9 @@ def first_tries_left(session: Session, purposes: Iterable[str]) -> int:
     return left + (session.scalar(unexpanded) or 0)
 
 
-def audit(session: Session, ledgers: dict[str, Ledger], people: Iterable[Person], stopped: str) -> list[Check]:
+def audit(
+    session: Session, ledgers: dict[str, Ledger], people: Iterable[Person], stopped: str, key: AddressKey
+) -> list[Check]:
     """All checks. `stopped` is the number that answered STOP in the middle of the story."""
     everybody = list(people)
     checks: list[Check] = []
@@ -100,7 +110,7 @@ def audit(session: Session, ledgers: dict[str, Ledger], people: Iterable[Person]
             _right_addresses(channel, rows, ledger),
         ]
     checks += [
-        _everybody_has_one_row(session, everybody),
+        _everybody_has_one_row(session, everybody, key),
         _refused_were_spared(ledgers["sms"], everybody),
         _stopped_was_heard(session, stopped),
         _end_told_to_the_told(session),
@@ -110,15 +120,15 @@ def audit(session: Session, ledgers: dict[str, Ledger], people: Iterable[Person]
 
 
 def _rows(session: Session, channel: str) -> dict[int, Row]:
-    columns = (Delivery.id, Delivery.campaign_id, Delivery.address, Delivery.state)
+    columns = (Delivery.id, Delivery.campaign_id, Delivery.address, Delivery.state, Delivery.attempt)
     found = session.execute(select(*columns).where(Delivery.channel == channel))
-    return {row.id: Row(row.id, row.campaign_id, row.address, DeliveryState(row.state)) for row in found}
+    return {row.id: Row(row.id, row.campaign_id, row.address, DeliveryState(row.state), row.attempt) for row in found}
 
 
 def _resent(session: Session, channel: str) -> Counter[int]:
     query = select(Attempt.delivery_id, func.count()).join(Delivery, Delivery.id == Attempt.delivery_id)
     query = query.where(Delivery.channel == channel, Attempt.outcome == "resent").group_by(Attempt.delivery_id)
-    return Counter(dict(session.execute(query)))
+    return Counter({row[0]: row[1] for row in session.execute(query)})
 
 
 def _nobody_left_open(channel: str, rows: dict[int, Row]) -> Check:
@@ -134,7 +144,7 @@ def _all_handed_over_arrived(channel: str, rows: dict[int, Row], ledger: Ledger)
 
 
 def _all_arrived_are_known(channel: str, rows: dict[int, Row], ledger: Ledger) -> Check:
-    wrong = [number for number in ledger.taken if number not in rows or rows[number].state not in HANDED_OVER | MAYBE]
+    wrong = [number for number in ledger.taken if number not in rows or not rows[number].may_have_arrived]
     unknown = sum(rows[number].state is DeliveryState.UNKNOWN for number in ledger.taken if number in rows)
     found = f"{len(ledger.taken)} in the ledger, {unknown} of them unknown to us and counted so"
     wrong += [-1] if ledger.nameless else []
@@ -155,15 +165,18 @@ def _right_addresses(channel: str, rows: dict[int, Row], ledger: Ledger) -> Chec
     return Check(f"{channel}: each went to its own address", f"{len(ledger.addresses)} compared", tuple(wrong[:5]))
 
 
-def _everybody_has_one_row(session: Session, people: list[Person]) -> Check:
-    """Each address of the file stands exactly once in the SMS notices, sent or left out with a reason."""
-    expected = {person.told_at for person in people if person.told_at}
-    query = select(Delivery.address, func.count()).join(Campaign, Campaign.id == Delivery.campaign_id)
+def _everybody_has_one_row(session: Session, people: list[Person], key: AddressKey) -> Check:
+    """Each number of the file stands exactly once in the SMS notices, sent or left out with a reason.
+
+    Compared by the keyed hash: whoever is left out stands there without an address.
+    """
+    expected = {key.hash(person.told_at) for person in people if person.told_at}
+    query = select(Delivery.address_hash, func.count()).join(Campaign, Campaign.id == Delivery.campaign_id)
     query = query.where(Campaign.kind == CampaignKind.INCIDENT_NOTICE, Delivery.channel == "sms")
-    query = query.where(Delivery.address.is_not(None)).group_by(Delivery.address)
-    counted = dict(session.execute(query))
+    query = query.where(Delivery.address_hash.not_like("none:%")).group_by(Delivery.address_hash)
+    counted = {row[0]: row[1] for row in session.execute(query)}
     wrong = [address for address in expected if counted.get(address) != 1]
-    wrong += [address for address in counted if address is not None and address not in expected]
+    wrong += [address for address in counted if address not in expected]
     found = f"{len(expected)} numbers in the file, {len(counted)} in the outbox, {len(wrong)} not exactly once"
     return Check("everybody of the file is accounted for exactly once", found, tuple(range(len(wrong[:5]))))
 

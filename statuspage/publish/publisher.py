@@ -22,10 +22,11 @@ from statuspage.publish.mirror import BrokenMirror, Mirror
 from statuspage.publish.site import Site, boundary, compress, render
 from statuspage.publish.view import PageView
 from statuspage.services import incidents, publication
-from statuspage.services.leases import LeaseLost, new_owner
+from statuspage.services.leases import BEYOND, LeaseLost, new_owner
 from statuspage.services.operator_facts import OperatorFacts
 
 LEASE = timedelta(seconds=30)
+SKEW = timedelta(minutes=1)  # more than the clocks of two hosts should ever differ
 KEEP_BLOBS = timedelta(days=1)
 KEEP_MANIFESTS = 20
 _CHUNK = 200
@@ -79,8 +80,18 @@ def current_site(sessions: Sessions, settings: Settings, clock: Clock) -> Site:
 
 def _take(sessions: Sessions, owner: str, now: datetime) -> bool:
     """The lease, if the page is behind or a boundary has passed and nobody else is at it."""
-    behind = or_(PageState.wanted > PageState.published, PageState.boundary_at.is_(None), PageState.boundary_at <= now)
-    free = or_(PageState.lease_until.is_(None), PageState.lease_until <= now)
+    # What a clock that was ahead has left, a page of the future and a lease of a dead publisher, binds nobody.
+    behind = or_(
+        PageState.wanted > PageState.published,
+        PageState.boundary_at.is_(None),
+        PageState.boundary_at <= now,
+        PageState.published_at > now + SKEW,
+    )
+    free = or_(
+        PageState.lease_until.is_(None),
+        PageState.lease_until <= now,
+        PageState.lease_until > now + BEYOND * LEASE,
+    )
     with transaction(sessions) as session:
         taken = session.execute(
             update(PageState)
