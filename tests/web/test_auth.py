@@ -20,11 +20,6 @@ OTHER = "five other random words now"
 ELSEWHERE = {"REMOTE_ADDR": "203.0.113.9"}
 
 
-@pytest.fixture(autouse=True)
-def fresh_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auth, "tries", Throttle(auth.tries.limit))
-
-
 def test_the_console_sends_a_stranger_to_the_log_in(browser: Browser) -> None:
     """Without a log-in every page of the console leads to the log-in and back again afterwards."""
     answer = browser.get("/console/password")

@@ -33,7 +33,7 @@ def index() -> ResponseReturnValue:
         people = session.execute(
             select(User.public_id, User.name).where(User.public_id.in_({row.actor_id for row in rows}))
         )
-        names = dict(people.tuples().all())
+        names = dict(people.all())
     return shell.render(
         "console/audit/index.html", rows=rows, names=names, more=len(rows) == PAGE, entity=entity, entity_id=entity_id
     )

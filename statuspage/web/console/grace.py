@@ -122,7 +122,7 @@ def _page(public_id: str, error: RuleError | None) -> str:
         ledger = grace_policies.ledger(session, policy)
         acknowledged = grace_policies.acknowledgements(session, policy)
         wrote = {one.actor for one in ledger} | {one.actor for one in acknowledged}
-        names = session.execute(select(User.public_id, User.name).where(User.public_id.in_(wrote))).tuples().all()
+        names = session.execute(select(User.public_id, User.name).where(User.public_id.in_(wrote))).all()
         return shell.render(
             "console/grace/show.html",
             error=error,

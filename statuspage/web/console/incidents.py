@@ -37,7 +37,7 @@ def index() -> ResponseReturnValue:
             going=going,
             over=[one for one in found if one not in going],
             titles={one.id: naming.picked(wordings.get(one.id)) for one in found},
-            owners=dict(owners.tuples().all()),
+            owners=dict(owners.all()),
             templates=[(one.key, naming.picked(offered.get(one.id))) for one in templates.list_templates(session)],
             blank=declaration.NO_TEMPLATE,
         )

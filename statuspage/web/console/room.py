@@ -167,14 +167,14 @@ def _acknowledged(session: Session, incident: Incident) -> set[int]:
 
 def _names(session: Session, public_ids: set[str]) -> dict[str, str]:
     found = session.execute(select(User.public_id, User.name).where(User.public_id.in_(public_ids)))
-    return dict(found.tuples().all())
+    return dict(found.all())
 
 
 def _updates(session: Session, incident: Incident) -> list[Told]:
     found = updates.list_updates(session, incident)
     bodies = texts.read(session, "incident_update", [one.id for one in found])
     people = session.execute(select(User.id, User.name).where(User.id.in_({one.author_id for one in found})))
-    names = dict(people.tuples().all())
+    names = dict(people.all())
     return [Told(one, bodies[one.id, "body"], names.get(one.author_id or 0, "")) for one in found]
 
 

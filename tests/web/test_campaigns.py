@@ -1,0 +1,150 @@
+"""A campaign through the console: nobody releases what he wrote himself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import select
+
+from statuspage.db import Sessions, transaction
+from statuspage.domain.campaign import CampaignState
+from statuspage.models import Campaign
+from statuspage.models.types import new_public_id
+from statuspage.services.counts import Moves, place
+from tests.web.site import MANY, Browser, declare
+
+pytestmark = pytest.mark.usefixtures("operator")
+LogIn = Callable[[str], Browser]
+
+
+def _draft(browser: Browser, template: str = "outage") -> str:
+    public_id = declare(browser)
+    browser.get(f"/console/campaigns/new?incident={public_id}")
+    form = browser.filled("/console/campaigns/new")
+    answer = browser.post("/console/campaigns/new", {**form, "template": template, "channels": "sms"})
+    assert answer.status_code == 303, answer.text
+    return answer.location
+
+
+def _state(sessions: Sessions) -> CampaignState:
+    with transaction(sessions, read_only=True) as session:
+        state: CampaignState = session.scalars(select(Campaign.state)).one()
+        return state
+
+
+@pytest.mark.usefixtures("told_people")
+def test_a_second_person_approves_and_the_first_starts(log_in: LogIn, sessions: Sessions) -> None:
+    """Draft, preview with figures and samples, approval by another log-in, start: each offered only to who may."""
+    engineer, approver = log_in("engineer"), log_in("approver")
+    address = _draft(engineer)
+    preview = engineer.get(f"{address}/preview")
+    assert f"Ask for approval: {MANY} messages" in preview.text
+    assert engineer.post(f"{address}/request-approval").status_code == 303
+    assert "Approve:" not in engineer.get(address).text
+    page = approver.get(address).text
+    assert f"Approve: {MANY} messages" in page
+    assert approver.post(f"{address}/approve", approver.filled(f"{address}/approve")).status_code == 303
+    assert approver.post(f"{address}/start").status_code == 403
+    engineer.get(address)
+    assert engineer.post(f"{address}/start").status_code == 303
+    assert _state(sessions) is CampaignState.RUNNING
+    assert 'hx-trigger="every 2s"' in engineer.get(address).text
+
+
+@pytest.mark.usefixtures("told_people")
+def test_nobody_approves_his_own_work(log_in: LogIn, sessions: Sessions) -> None:
+    """A manager may both write and approve, but not approve what he wrote."""
+    manager = log_in("manager")
+    address = _draft(manager)
+    manager.get(f"{address}/preview")
+    manager.post(f"{address}/request-approval")
+    assert "somebody else has to approve" in manager.get(address).text
+    with transaction(sessions, read_only=True) as session:
+        seen = session.scalars(select(Campaign.content_hash)).one()
+    assert manager.post(f"{address}/approve", {"seen_hash": seen}).status_code == 403
+    assert _state(sessions) is CampaignState.AWAITING_APPROVAL
+
+
+@pytest.mark.usefixtures("told_people")
+def test_an_approval_is_bound_to_what_was_seen(log_in: LogIn, sessions: Sessions) -> None:
+    """Who approves a page that has been edited meanwhile is told so, and nothing is approved."""
+    engineer, approver = log_in("engineer"), log_in("approver")
+    address = _draft(engineer)
+    engineer.get(f"{address}/preview")
+    engineer.post(f"{address}/request-approval")
+    approver.get(address)
+    seen = approver.filled(f"{address}/approve")
+    engineer.get(address)
+    edited = engineer.post(
+        f"{address}/edit", {**engineer.filled(f"{address}/edit"), "sms.ru": "Иначе.", "channels": "sms"}
+    )
+    assert edited.status_code == 303, edited.text
+    engineer.get(f"{address}/preview")
+    engineer.post(f"{address}/request-approval")
+    approver.get(address)
+    assert approver.post(f"{address}/approve", seen).status_code == 422
+    assert _state(sessions) is CampaignState.AWAITING_APPROVAL
+
+
+@pytest.mark.usefixtures("told_people")
+def test_an_edit_on_a_stale_page_is_refused(engineer: Browser) -> None:
+    """Two people who edit at once: the second is told, and loses nothing of what he typed."""
+    address = _draft(engineer)
+    engineer.get(address)
+    form = {**engineer.filled(f"{address}/edit"), "channels": "sms"}
+    assert engineer.post(f"{address}/edit", {**form, "sms.en": "One."}).status_code == 303
+    engineer.get(address)
+    late = engineer.post(f"{address}/edit", {**form, "sms.en": "Another <one>.", "once": "b" * 24})
+    assert late.status_code == 422
+    assert "Another &lt;one&gt;." in late.text
+
+
+def test_a_campaign_to_nobody_is_refused(engineer: Browser, sessions: Sessions) -> None:
+    """Without recipients there is nothing to approve, and the preview says so."""
+    address = _draft(engineer)
+    assert "nobody" in engineer.get(f"{address}/preview").text
+    assert engineer.post(f"{address}/request-approval").status_code == 422
+    assert _state(sessions) is CampaignState.DRAFT
+
+
+@pytest.mark.usefixtures("told_people")
+def test_pause_and_cancel_say_how_many_wait(log_in: LogIn, sessions: Sessions) -> None:
+    """The buttons of a running campaign name the messages that they touch."""
+    engineer, approver = log_in("engineer"), log_in("approver")
+    address = _draft(engineer)
+    engineer.get(f"{address}/preview")
+    engineer.post(f"{address}/request-approval")
+    approver.get(address)
+    approver.post(f"{address}/approve", approver.filled(f"{address}/approve"))
+    engineer.get(address)
+    engineer.post(f"{address}/start")
+    with transaction(sessions) as session:
+        moves = Moves()
+        moves.add(place(session.scalars(select(Campaign.id)).one(), "sms", "pending"), 40)
+        moves.write(session)
+    engineer.get(address)
+    assert engineer.post(f"{address}/pause").status_code == 303
+    assert "Go on: 40 messages wait" in engineer.get(address).text
+    assert engineer.post(f"{address}/resume").status_code == 303
+    assert "Cancel the 40 messages that wait" in engineer.get(address).text
+    assert engineer.post(f"{address}/cancel").status_code == 303
+    assert _state(sessions) is CampaignState.CANCELLED
+    assert engineer.get(f"{address}/progress").status_code == 200
+    assert engineer.get(f"{address}/deliveries?channel=sms&state=pending&reason=").status_code == 200
+
+
+def test_an_end_notice_needs_the_campaign_it_follows(engineer: Browser) -> None:
+    """The form of a new campaign refuses an end notice to nobody in particular."""
+    public_id = declare(engineer)
+    engineer.get(f"/console/campaigns/new?incident={public_id}")
+    answer = engineer.post(
+        "/console/campaigns/new", {"incident": public_id, "template": "end", "channels": "sms", "told_by": ""}
+    )
+    assert answer.status_code == 422
+
+
+def test_an_unknown_campaign_is_not_found(engineer: Browser) -> None:
+    """An address that is no campaign's answers 404, on every page of it."""
+    for page in ("", "/preview", "/progress", "/deliveries"):
+        assert engineer.get(f"/console/campaigns/{new_public_id()}{page}").status_code == 404

@@ -1,0 +1,40 @@
+"""What a load balancer and Prometheus see."""
+
+from __future__ import annotations
+
+from sqlalchemy import create_engine
+from sqlalchemy.orm import sessionmaker
+
+from statuspage.clock import FrozenClock
+from statuspage.config import Settings
+from statuspage.web.application import build as build_app
+from statuspage.web.wiring import Wiring
+from tests.web.site import Browser, Build
+
+
+def test_alive_and_ready(browser: Browser) -> None:
+    """A process with its database and schema is ready; the mirror's age is told when there is one."""
+    assert browser.get("/healthz").text == "ok\n"
+    ready = browser.get("/readyz")
+    assert ready.status_code == 200
+    assert ready.json == {"database": True, "schema": True, "mirror_age_seconds": None}
+
+
+def test_without_a_database_alive_but_not_ready(settings: Settings, clock: FrozenClock) -> None:
+    """A dead database takes the process out of rotation and gets nobody killed; the log-in says what is the matter."""
+    sessions = sessionmaker(create_engine("sqlite:////nowhere/at/all.db"))
+    client = build_app(Wiring(settings, sessions, {}, clock, lambda: None)).test_client()
+    assert client.get("/healthz").status_code == 200
+    ready = client.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json is not None
+    assert ready.json["database"] is False
+    assert client.get("/console/login").status_code == 200
+
+
+def test_metrics_are_for_this_machine_only(browser: Browser, build: Build) -> None:
+    """Prometheus text on loopback; from elsewhere, and through an unnamed proxy, there is no such page."""
+    assert "statuspage_database_up 1.0" in browser.get("/metrics").text
+    client = build().test_client()
+    assert client.get("/metrics", environ_base={"REMOTE_ADDR": "203.0.113.9"}).status_code == 404
+    assert client.get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 404

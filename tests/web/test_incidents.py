@@ -1,0 +1,216 @@
+"""An incident's life through the console's forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from statuspage.clock import FrozenClock
+from statuspage.config import Settings
+from statuspage.db import Sessions, transaction
+from statuspage.domain.component import ComponentState
+from statuspage.domain.incident import IncidentState, Publication
+from statuspage.models import Component, Incident, IncidentUpdate
+from statuspage.publish.publisher import publish
+from tests.web.site import Browser, Build, declare
+
+pytestmark = pytest.mark.usefixtures("operator")
+MINUTE = timedelta(minutes=1)
+NEW = "/console/incidents/new/billing_outage"
+LogIn = Callable[[str], Browser]
+
+
+def test_two_clicks_declare_from_a_template(engineer: Browser, sessions: Sessions) -> None:
+    """The list offers the template; the filled form, sent untouched, publishes; the room says that it is public."""
+    assert NEW in engineer.get("/console/incidents").text
+    public_id = declare(engineer)
+    with transaction(sessions, read_only=True) as session:
+        incident = session.scalars(select(Incident)).one()
+    assert (incident.public_id, incident.publication) == (public_id, Publication.PUBLISHED)
+    room = engineer.get(f"/console/incidents/{public_id}")
+    assert room.status_code == 200
+    assert "Payments and balance are down" in room.text
+
+
+def test_a_doubled_click_declares_once(engineer: Browser, sessions: Sessions) -> None:
+    """The same form sent twice leads to the same incident."""
+    engineer.get(NEW)
+    fields = {**engineer.filled(NEW), "publication": "published"}
+    first, second = engineer.post(NEW, fields), engineer.post(NEW, fields)
+    assert first.location == second.location
+    with transaction(sessions, read_only=True) as session:
+        assert session.scalar(select(func.count()).select_from(Incident)) == 1
+
+
+def test_publishing_is_tried_before_the_answer(build: Build, person: Callable[..., str]) -> None:
+    """The process that committed publishes itself; a page that cannot be rendered loses no declaration."""
+    calls: list[int] = []
+
+    def broken() -> None:
+        calls.append(1)
+        raise OSError("disk full")
+
+    browser = Browser(build(publish=broken).test_client())
+    browser.log_in(person())
+    calls.clear()
+    public_id = declare(browser)
+    assert calls == [1]
+    assert "Not on the page yet" in browser.get(f"/console/incidents/{public_id}").text
+
+
+def test_a_refused_form_keeps_what_was_typed(engineer: Browser, sessions: Sessions) -> None:
+    """Every mistake is named at its field, and nothing has to be typed again."""
+    engineer.get(NEW)
+    fields = {**engineer.filled(NEW), "title.ru": "", "title.en": "Typed <b>by hand</b>", "next_update_at": "soon"}
+    answer = engineer.post(NEW, {**fields, "publication": "published"})
+    assert answer.status_code == 422
+    assert 'id="title.ru-mistake"' in answer.text
+    assert 'id="next_update_at-mistake"' in answer.text
+    assert 'value="Typed &lt;b&gt;by hand&lt;/b&gt;"' in answer.text
+    with transaction(sessions, read_only=True) as session:
+        assert session.scalar(select(func.count()).select_from(Incident)) == 0
+
+
+def test_what_people_write_is_never_markup(engineer: Browser) -> None:
+    """HTML and template syntax in a title or an update are shown as they were typed."""
+    hostile = "<script>alert(1)</script> {{7*7}} {0.__class__}"
+    public_id = declare(engineer, **{"title.ru": hostile, "title.en": hostile, "body.en": hostile})
+    for address in (
+        "/console/incidents",
+        f"/console/incidents/{public_id}",
+        f"/console/incidents/{public_id}/words/title",
+    ):
+        page = engineer.get(address).text
+        assert "<script>alert" not in page
+        assert "{{7*7}}" in page
+
+
+def test_a_viewer_reads_and_cannot_declare(log_in: LogIn) -> None:
+    """What a role may not do is not offered, and refused when it is tried all the same."""
+    engineer, viewer = log_in("engineer"), log_in("viewer")
+    public_id = declare(engineer)
+    assert NEW not in viewer.get("/console/incidents").text
+    assert viewer.get(f"/console/incidents/{public_id}").status_code == 200
+    assert viewer.get(NEW).status_code == 403
+    viewer.get(f"/console/incidents/{public_id}")
+    assert viewer.post(f"/console/incidents/{public_id}/withdraw").status_code == 403
+
+
+def test_a_draft_is_published_from_the_room(engineer: Browser, sessions: Sessions) -> None:
+    """A draft says that nobody sees it, and one button changes that."""
+    public_id = declare(engineer, publication="draft")
+    assert "nobody outside sees it" in engineer.get(f"/console/incidents/{public_id}").text
+    engineer.post(f"/console/incidents/{public_id}/publish")
+    with transaction(sessions, read_only=True) as session:
+        assert session.scalars(select(Incident.publication)).one() is Publication.PUBLISHED
+
+
+def test_the_whole_course_of_an_outage(
+    build: Build, person: Callable[..., str], sessions: Sessions, settings: Settings, clock: FrozenClock
+) -> None:
+    """Update, restored, crediting verified, resolved, reopened: each by its own form, published as it happens."""
+    engineer = Browser(build(publish=lambda: publish(sessions, settings, clock)).test_client())
+    engineer.log_in(person())
+    room = f"/console/incidents/{declare(engineer)}"
+    clock.advance(MINUTE)
+    _tell(engineer, room, "update", **{"body.ru": "Починили, наблюдаем.", "state": "monitoring"})
+    clock.advance(MINUTE)
+    _tell(engineer, room, "restore")
+    engineer.get(room)
+    wrong = engineer.post(f"{room}/crediting", {"queued": "10", "credited": "9"})
+    assert wrong.status_code == 422
+    assert engineer.post(f"{room}/crediting", {"queued": "10", "credited": "10"}).status_code == 303
+    clock.advance(MINUTE)
+    _tell(engineer, room, "resolve")
+    with transaction(sessions, read_only=True) as session:
+        incident = session.scalars(select(Incident)).one()
+        assert session.scalars(select(Component.state).distinct()).all() == [ComponentState.OPERATIONAL]
+    assert incident.state is IncidentState.RESOLVED
+    assert incident.payments_credited == 10
+    clock.advance(MINUTE)
+    _tell(engineer, room, "reopen", **{"body.ru": "Снова не работает.", "state": "investigating"})
+    with transaction(sessions, read_only=True) as session:
+        assert session.scalars(select(Incident.state)).one() is IncidentState.INVESTIGATING
+
+
+def test_resolving_past_the_gate_takes_a_reason(engineer: Browser, sessions: Sessions) -> None:
+    """Without verified crediting the form names the rows that lack, keeps the words, and asks why to go on."""
+    room = f"/console/incidents/{declare(engineer)}"
+    _tell(engineer, room, "restore")
+    address = f"{room}/tell/resolve"
+    engineer.get(address)
+    refused = engineer.post(address, engineer.filled(address))
+    assert refused.status_code == 422
+    assert 'name="override"' in refused.text
+    passed = engineer.post(address, {**engineer.filled(address), "override": "Figures come by letter tomorrow."})
+    assert passed.status_code == 303
+    with transaction(sessions, read_only=True) as session:
+        assert session.scalars(select(Incident.state)).one() is IncidentState.RESOLVED
+
+
+def test_an_update_sent_twice_is_told_once(engineer: Browser, sessions: Sessions) -> None:
+    """The one-time key of a form holds for every act, not only for declaring."""
+    address = f"/console/incidents/{declare(engineer)}/tell/update"
+    engineer.get(address)
+    fields = {**engineer.filled(address), "body.ru": "Ищем причину."}
+    assert [engineer.post(address, fields).status_code for _ in range(2)] == [303, 303]
+    with transaction(sessions, read_only=True) as session:
+        assert session.scalar(select(func.count()).select_from(IncidentUpdate)) == 2
+
+
+def test_a_translation_is_mended_from_the_room(engineer: Browser) -> None:
+    """Words can be mended locale by locale; an untouched translation of a changed original is named as outdated."""
+    room = f"/console/incidents/{declare(engineer)}"
+    address = f"{room}/words/title"
+    engineer.get(address)
+    assert engineer.post(address, {"body.ru": "Другой заголовок", "source": "ru"}).status_code == 303
+    assert "Другой заголовок" in engineer.get(room).text
+
+
+def test_a_row_of_the_playbook_is_answered_for_by_name(engineer: Browser) -> None:
+    """A tick needs a note, shows who answered, and stands in the room."""
+    room = f"/console/incidents/{declare(engineer)}"
+    engineer.get(room)
+    row = f"{room}/playbook/dunning_muted"
+    assert engineer.post(row, {"note": " ", "answer": "done"}).status_code == 422
+    engineer.get(room)
+    assert (
+        engineer.post(
+            f"{room}/playbook/dunning_muted", {"note": "Rang the billing team.", "answer": "done"}
+        ).status_code
+        == 303
+    )
+    assert "Rang the billing team." in engineer.get(room).text
+
+
+def test_a_check_of_the_routes_is_on_the_board(engineer: Browser) -> None:
+    """What a person saw is kept for the routes he looked at, and only for these."""
+    engineer.get("/console/routes")
+    assert engineer.post("/console/routes", {"state.bank_app": "works"}).status_code == 303
+    page = engineer.get("/console/routes").text
+    assert page.count("a person") == 1
+    assert engineer.post("/console/routes", {"state.bank_app": "splendid"}).status_code == 422
+
+
+def test_a_promise_moves_later_and_never_earlier(engineer: Browser, clock: FrozenClock) -> None:
+    """The page says how many lines it touches; an earlier day is refused in the reader's own words."""
+    room = engineer.get(f"/console/incidents/{declare(engineer)}").text
+    policy = room.partition('href="/console/grace/')[2].partition('"')[0]
+    address = f"/console/grace/{policy}"
+    assert "Extend for 0 lines" in engineer.get(address).text
+    assert engineer.post(f"{address}/extend", {"day": "2026-12-01"}).status_code == 303
+    engineer.get(address)
+    refused = engineer.post(f"{address}/extend", {"day": "2026-11-24"})
+    assert refused.status_code == 422
+    assert "never moves earlier" in refused.text
+    assert clock.now().year == 2026
+
+
+def _tell(browser: Browser, room: str, kind: str, **said: object) -> None:
+    address = f"{room}/tell/{kind}"
+    browser.get(address)
+    answer = browser.post(address, {**browser.filled(address), **said})
+    assert answer.status_code == 303, answer.text

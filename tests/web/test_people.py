@@ -1,0 +1,126 @@
+"""People through the console: a file in, a file out, one person found and forgotten."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from statuspage.clock import FrozenClock
+from statuspage.config import Settings
+from statuspage.db import Sessions, transaction
+from statuspage.models import AuditEntry, PeopleImport, Suppression
+from statuspage.web.console import importing
+from statuspage.web.console.importing import Task
+from tests.web.site import MANY, Browser, people_file
+
+pytestmark = pytest.mark.usefixtures("operator")
+LogIn = Callable[[str], Browser]
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch, sessions: Sessions, settings: Settings, clock: FrozenClock) -> None:
+    """An upload is read before the answer, in this process."""
+    monkeypatch.setattr(importing, "launch", lambda task: importing.run(task, sessions, settings, clock))
+
+
+def _upload(browser: Browser, body: bytes, dry_run: str = "0") -> int:
+    browser.get("/console/people")
+    file = (io.BytesIO(body), "people.csv")
+    return browser.post("/console/people/imports", {"file": file, "dry_run": dry_run}).status_code
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_file_is_checked_and_then_loaded(engineer: Browser, sessions: Sessions, tmp_path: Path) -> None:
+    """The dry run changes nothing; the load counts; refused lines can be fetched; the upload is gone afterwards."""
+    body = people_file(MANY) + b"A9,12,,,prepaid,moscow\n"
+    assert _upload(engineer, body, dry_run="1") == 303
+    assert "<b>0</b>lines" in engineer.get("/console/people").text
+    assert _upload(engineer, body) == 303
+    page = engineer.get("/console/people").text
+    assert f"<b>{MANY}</b>lines" in page
+    with transaction(sessions, read_only=True) as session:
+        run = session.scalars(select(PeopleImport).order_by(PeopleImport.id.desc())).first()
+        assert run is not None
+    assert (run.rows_accepted, run.rows_refused, run.file_name) == (MANY, 1, "people.csv")
+    with engineer.get(f"/console/people/imports/{run.public_id}/refused") as refused:
+        lines = refused.get_data(as_text=True).splitlines()
+    assert refused.headers["Content-Disposition"].startswith("attachment")
+    assert lines[1].startswith(f"{MANY + 2},msisdn,")
+    assert list((tmp_path / importing.FOLDER).iterdir()) == []
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("body", [b"", b"\x00\x01\x02", b"colour,size\nred,1\n"])
+def test_a_file_that_is_none_is_refused_at_once(engineer: Browser, tmp_path: Path, body: bytes) -> None:
+    """What is no subscriber file is refused in the form, and nothing of it stays."""
+    assert _upload(engineer, body) == 422
+    assert list((tmp_path / importing.FOLDER).iterdir()) == []
+
+
+def test_the_import_runs_in_a_process_of_its_own(
+    engineer: Browser, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The answer does not wait for the rows: the kept file is handed on, readable by us alone."""
+    tasks: list[Task] = []
+    monkeypatch.setattr(importing, "launch", tasks.append)
+    assert _upload(engineer, people_file(1)) == 303
+    (task,) = tasks
+    assert Path(task.path).parent == tmp_path / importing.FOLDER
+    assert Path(task.path).stat().st_mode & 0o777 == 0o600
+    assert (task.name, task.dry_run) == ("people.csv", False)
+
+
+@pytest.mark.usefixtures("told_people")
+def test_a_person_is_found_and_forgotten(log_in: LogIn, sessions: Sessions) -> None:
+    """Found by number; erasing says how much it touches; afterwards nobody is there and the address is blocked."""
+    manager = log_in("manager")
+    manager.get("/console/people")
+    found = manager.post("/console/people/find", {"address": "8 916 100-00-01"})
+    assert "p1@people.example" in found.text
+    assert "Forget 1 contact, lines: 1" in found.text
+    assert "Forgotten: contacts 1, lines 1" in manager.post("/console/people/erase", {"address": "+79161000001"}).text
+    manager.get("/console/people")
+    assert "Nobody is told" in manager.post("/console/people/find", {"address": "+79161000001"}).text
+    with transaction(sessions, read_only=True) as session:
+        assert {row.reason for row in session.scalars(select(Suppression))} == {"erased"}
+
+
+@pytest.mark.usefixtures("told_people")
+def test_a_copy_of_everybody_is_taken_on_record(log_in: LogIn, sessions: Sessions) -> None:
+    """The export is a subscriber file again, and the audit knows who took it."""
+    manager, engineer = log_in("manager"), log_in("engineer")
+    manager.get("/console/people")
+    copy = manager.post("/console/people/export", {"what": "lines"})
+    assert copy.mimetype == "text/csv"
+    assert len(copy.text.splitlines()) == MANY + 1
+    with transaction(sessions, read_only=True) as session:
+        assert "people.exported" in session.scalars(select(AuditEntry.action)).all()
+    engineer.get("/console/people")
+    assert engineer.post("/console/people/export", {"what": "lines"}).status_code == 403
+
+
+def test_what_is_no_address_is_said_so(engineer: Browser) -> None:
+    """A mistyped number is refused with its reason, and not echoed into a log or an address."""
+    engineer.get("/console/people")
+    answer = engineer.post("/console/people/find", {"address": "12"})
+    assert answer.status_code == 422
+    assert answer.request.path == "/console/people/find"
+
+
+def test_an_orphaned_upload_goes_with_the_next_one(
+    engineer: Browser, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What a crash left behind does not stay: it holds people's numbers."""
+    monkeypatch.setattr(importing, "launch", lambda _task: None)
+    folder = tmp_path / importing.FOLDER
+    folder.mkdir()
+    orphan = folder / "left.csv"
+    orphan.write_text("left")
+    os.utime(orphan, (0, 0))
+    _upload(engineer, people_file(1))
+    assert not orphan.exists()

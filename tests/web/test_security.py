@@ -1,0 +1,127 @@
+"""What every answer carries, what no caller gets past, and what a broken part of the house looks like from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask, abort
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm.exc import StaleDataError
+
+from statuspage.domain.errors import NotAllowed, NotFound, RuleError
+from statuspage.web import security
+from statuspage.web.access import access, declared
+from tests.web.site import Browser, Build
+
+
+def _with(app: Flask, failure: Exception) -> Flask:
+    @access.public
+    def fail() -> str:
+        raise failure
+
+    app.add_url_rule("/fails", "fails", fail)
+    return app
+
+
+def test_every_route_says_who_may_call_it(build: Build) -> None:
+    """No endpoint of the application is without a declaration."""
+    app = build()
+    assert [name for name, view in app.view_functions.items() if declared(view) is None] == []
+
+
+def test_a_route_that_says_nothing_is_served_to_nobody(build: Build) -> None:
+    """Forgetting the declaration closes a route instead of opening it."""
+    app = build()
+    app.add_url_rule("/forgotten", "forgotten", lambda: "open")
+    assert app.test_client().get("/forgotten").status_code == 403
+
+
+def test_pages_cannot_be_framed_scripted_or_kept(browser: Browser) -> None:
+    """The headers of a console page: a strict policy without inline, no framing, no store, no type guessing."""
+    headers = browser.get("/console/login").headers
+    assert headers["Content-Security-Policy"] == security.CSP
+    assert "unsafe" not in security.CSP
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "Strict-Transport-Security" not in headers
+    assert "<style" not in browser.page
+    assert " style=" not in browser.page
+
+
+def test_over_https_the_cookie_is_secure_and_the_browser_stays(build: Build, person: Callable[..., str]) -> None:
+    """With an https address: HSTS, a cookie that only https sees, bound to this host."""
+    browser = Browser(build(base_url="https://status.example").test_client())
+    browser.client.environ_base.update({"wsgi.url_scheme": "https", "HTTP_REFERER": "https://localhost/"})
+    answer = browser.log_in(person())
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-console=")
+    assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= {part.strip() for part in cookie.split(";")}
+    assert answer.headers["Strict-Transport-Security"] == security.HSTS
+
+
+def test_the_stylesheet_is_kept_for_ever_under_its_own_hash(browser: Browser) -> None:
+    """An asset's address changes with its bytes, so browsers need not ask again; a stale address is not kept."""
+    address = browser.get("/console/login").text.partition('rel="stylesheet" href="')[2].partition('"')[0]
+    kept = browser.get(address)
+    assert kept.headers["Cache-Control"].endswith("immutable")
+    assert kept.text.startswith(":root{--brand-light:")
+    assert browser.get("/static/0/console.css").headers["Cache-Control"] == "no-cache"
+    assert browser.get("/static/0/secret.txt").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        (RuleError("incident.illegal_move", "state: no.", "state"), 409),
+        (RuleError("incident.no_components", "components: none.", "components"), 422),
+        (NotAllowed("actor.not_allowed", "no."), 403),
+        (NotFound("incident.not_found", "none."), 404),
+        (StaleDataError("two at once"), 409),
+        (OperationalError("SELECT secret", {}, Exception("gone")), 503),
+        (RuntimeError("secret inside"), 500),
+    ],
+)
+def test_a_failure_has_its_status_for_people_and_machines(build: Build, failure: Exception, status: int) -> None:
+    """People get a page, machines a problem document; neither learns what was inside."""
+    client = _with(build(), failure).test_client()
+    page = client.get("/fails", headers={"Accept": "text/html"})
+    problem = client.get("/fails", headers={"Accept": "application/json"})
+    assert (page.status_code, page.mimetype) == (status, "text/html")
+    assert (problem.status_code, problem.mimetype) == (status, "application/problem+json")
+    assert problem.json is not None
+    assert problem.json["status"] == status
+    assert "secret" not in page.text + problem.text
+
+
+def test_a_dead_database_says_when_to_come_again(build: Build) -> None:
+    """503 with Retry-After, and the page says that the public side is still served."""
+    answer = _with(build(), OperationalError("", {}, Exception())).test_client().get("/fails")
+    assert answer.headers["Retry-After"] == "10"
+
+
+def test_an_unknown_address_and_a_wrong_method(browser: Browser) -> None:
+    """404 and 405 keep what the protocol asks for."""
+    assert browser.get("/console/nowhere").status_code == 404
+    wrong = browser.client.put("/console/login")
+    assert (wrong.status_code, "GET" in wrong.headers["Allow"]) == (405, True)
+
+
+def test_a_form_too_large_is_refused(engineer: Browser) -> None:
+    """A request beyond the limit is not read into memory."""
+    engineer.get("/console/password")
+    answer = engineer.post("/console/password", {"current": "x" * 3_000_000})
+    assert answer.status_code == 413
+
+
+def test_an_abort_keeps_its_headers(build: Build) -> None:
+    """What a view aborts with is answered with that status."""
+    app = build()
+
+    @access.public
+    def tea() -> str:
+        abort(418)
+
+    app.add_url_rule("/tea", "tea", tea)
+    assert app.test_client().get("/tea").status_code == 418
