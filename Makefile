@@ -22,7 +22,8 @@ endif
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
-run: $(RUN) ## the whole system in one command, on http://localhost:8080 (PORT=…, DATA_DIR=…)
+run: $(RUN) ## the whole system with the sample operator, on http://localhost:8080 (PORT=…, DATA_DIR=…)
+	$(BIN)/statuspage sample
 	exec $(BIN)/statuspage serve
 
 demo: $(RUN) ## the whole story end to end against 10,000 generated people; ends by itself

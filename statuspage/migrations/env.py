@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
+from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import JSON
 
 from statuspage.models import Base
 from statuspage.models.types import Money, Named, UtcDateTime
 
 
-def render_type(kind: str, item: Any, autogen: Any) -> str | bool:
+def render_type(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
     """Write our own column types by name, so that a migration reads as what the database holds."""
     if kind != "type":
         return False
