@@ -16,6 +16,8 @@ from statuspage.db import is_sqlite
 from statuspage.models import Lease
 
 NOBODY = "nobody"
+BEYOND = 3
+"""A lease that runs for this many of its lengths was taken by a clock that was ahead: it binds nobody."""
 
 
 class LeaseLost(Exception):
@@ -37,14 +39,18 @@ def new_owner() -> str:
 
 
 def take(session: Session, name: str, owner: str, length: timedelta, *, now: datetime) -> Held | None:
-    """The lease until `now + length`, or None while another holder's has not run out."""
+    """The lease until `now + length`, or None while another holder's has not run out.
+
+    One that a clock which was hours ahead took, and died with, is free again when the clock is put right.
+    """
     insert = (sqlite.insert if is_sqlite(session) else postgresql.insert)(Lease)
     session.execute(insert.values(name=name, owner=NOBODY, epoch=0, until=now).on_conflict_do_nothing())
+    # One given back is free whatever the clock says: it may have jumped back since.
+    free = or_(Lease.until <= now, Lease.owner == NOBODY, Lease.until > now + BEYOND * length)
     taken = _changed(
         session,
         update(Lease)
-        # One given back is free whatever the clock says: it may have jumped back since.
-        .where(Lease.name == name, or_(Lease.until <= now, Lease.owner == NOBODY))
+        .where(Lease.name == name, free)
         .values(owner=owner, epoch=Lease.epoch + 1, until=now + length),
     )
     if not taken:
