@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,8 +16,8 @@ LEASE = "people_import"
 LEASE_LENGTH = timedelta(seconds=30)
 """Renewed with every chunk; after a `kill -9` the next import waits this long at most."""
 
-PAUSE_SHARE = 0.5
-"""Of the time the write lock was held: SQLite has no queue, whoever waits must find it free when it looks."""
+LONGEST_SLEEP_SECONDS = 0.1
+"""SQLite has no queue for its write lock: whoever waits looks again after 1, 2, 5 … and at last every 100 ms."""
 
 
 @contextmanager
@@ -38,10 +37,8 @@ def bulk_sessions(sessions: Sessions) -> Iterator[Sessions]:
         own.dispose()
 
 
-def let_others_write(sessions: Sessions, held_seconds: float) -> None:
-    """Leave SQLite's write lock alone for a share of the time it was held."""
-    if _engine(sessions).dialect.name == "sqlite":
-        time.sleep(held_seconds * PAUSE_SHARE)
+def on_sqlite(sessions: Sessions) -> bool:
+    return _engine(sessions).dialect.name == "sqlite"
 
 
 def _engine(sessions: Sessions) -> Engine:

@@ -14,7 +14,9 @@ from statuspage.services.people_import_sink import Counts, Sink, added
 LINES_WITHOUT_SIGN = 20_000
 """So many lines without one to store, and the sink is called all the same: it shows that the run is alive."""
 KEPT_BACK = 40_000
-ROUND = 2_000
+ROUND = 10_000
+"""Rows that are written one chunk after the other. Reading as many takes longer than a writer who waits for SQLite's
+lock sleeps between two looks (0.1 s), so that everybody gets in between two rounds."""
 
 Watch = Callable[[Counts], None]
 Waiting = tuple[str, int, PersonRow]
@@ -88,6 +90,7 @@ class ImportRun:
 
     def _store(self, waiting: list[Waiting]) -> None:
         """In chunks as large as the sink takes; also without rows, for the counts."""
+        self.sink.let_others_in()
         first = 0
         while first < len(waiting) or first == 0:
             chunk = waiting[first : first + self.sink.wanted]

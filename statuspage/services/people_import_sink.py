@@ -15,10 +15,10 @@ from statuspage.models import PeopleImport
 from statuspage.services import leases
 from statuspage.services.leases import Held
 from statuspage.services.people_import_chunk import write_chunk
-from statuspage.services.people_import_database import LEASE_LENGTH
+from statuspage.services.people_import_database import LEASE_LENGTH, LONGEST_SLEEP_SECONDS, on_sqlite
 from statuspage.services.people_import_rows import PersonRow
 
-SMALLEST_CHUNK = 500
+SMALLEST_CHUNK = 800
 LARGEST_CHUNK = 5_000
 LOCK_SECONDS = 0.04
 """How long a chunk should hold SQLite's one write lock; its size follows what the last one took."""
@@ -52,6 +52,10 @@ class Sink(Protocol):
         """The places in `rows` that repeat an earlier line. `counts` is how it stood before these rows."""
         ...
 
+    def let_others_in(self) -> None:
+        """Called before each round of `store`."""
+        ...
+
 
 class TableSink:
     """Writes each chunk with the run's progress and its lease in one transaction: all of it or none."""
@@ -60,6 +64,7 @@ class TableSink:
         self.wanted = SMALLEST_CHUNK
         self._sessions, self._held, self._clock = sessions, held, clock
         self._run_id, self._generation = run_id, generation
+        self._written_at = 0.0
 
     def store(self, rows: Sequence[PersonRow], counts: Counts) -> list[int]:
         """LeaseLost when another import took over while this one slept."""
@@ -71,11 +76,18 @@ class TableSink:
             after = added(counts, len(rows), len(repeated))
             run = update(PeopleImport).where(PeopleImport.id == self._run_id)
             session.execute(run.values(heartbeat_at=now, **after.columns()))
-        seconds = time.perf_counter() - began
+        self._written_at = time.perf_counter()
+        seconds = self._written_at - began
         if rows:
             fit = round(len(rows) * LOCK_SECONDS / max(seconds, 0.001))
             self.wanted = max(SMALLEST_CHUNK, min(LARGEST_CHUNK, fit, self.wanted * 2))
         return repeated
+
+
+    def let_others_in(self) -> None:
+        """Sleep what is missing of the time that a waiting writer needs to see SQLite's lock free."""
+        if on_sqlite(self._sessions):
+            time.sleep(max(0.0, self._written_at + LONGEST_SLEEP_SECONDS - time.perf_counter()))
 
 
 class DrySink:
@@ -93,6 +105,10 @@ class DrySink:
                 repeated.append(place)
             self._seen.add(number)
         return repeated
+
+
+    def let_others_in(self) -> None:
+        """Nobody waits for a run that writes nothing."""
 
 
 def added(counts: Counts, rows: int, repeated: int) -> Counts:
