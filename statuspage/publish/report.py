@@ -52,38 +52,50 @@ def build(session: Session, actor: Actor, incident: Incident, operator: Operator
     )
 
 
+class _Says:
+    """What the template asks for, in the locale of `moments`."""
+
+    def __init__(self, report: Report, moments: i18n.Moments) -> None:
+        self._report = report
+        self._moments = moments
+        self._locale = moments.locale
+
+    def t(self, key: str, **values: object) -> str:
+        return i18n.gettext(self._locale, f"report.{key}", **values)
+
+    def w(self, key: str) -> str:
+        """A word that the console or the page has already."""
+        return i18n.gettext(self._locale, key)
+
+    def measure(self, key: str) -> str:
+        return self._report.measures[key].pick(self._locale)[0]
+
+    def duration(self, length: timedelta | None) -> str:
+        return self.t("not_yet") if length is None else self._moments.duration(length)
+
+    def moment(self, at: datetime | None) -> str:
+        return self.t("not_yet") if at is None else self._moments.moment(at)
+
+    def why(self, row: Row) -> str:
+        if row.by is not None:
+            return self.t("row.said", who=row.by, note=row.reason)
+        if row.reason:
+            return self.w(f"console.reason.{row.reason.removeprefix('playbook.')}")
+        return self.t("row.proved") if row.proved else ""
+
+    def clock_name(self, key: str) -> str:
+        kind, _, name = key.partition(":")
+        return self.t(f"clock.{kind}", name=name) if name else self.t(f"clock.{kind}")
+
+
 def html(report: Report, moments: i18n.Moments) -> bytes:
     """One self-contained page in the locale of `moments`, fit for a printer."""
-    locale = moments.locale
-
-    def t(key: str, **values: object) -> str:
-        return i18n.gettext(locale, f"report.{key}", **values)
-
-    def measure(key: str) -> str:
-        return report.measures[key].pick(locale)[0]
-
-    def duration(length: timedelta | None) -> str:
-        return t("not_yet") if length is None else moments.duration(length)
-
-    def moment(at: datetime | None) -> str:
-        return t("not_yet") if at is None else moments.moment(at)
-
-    def why(row: Row) -> str:
-        if row.by is not None:
-            return t("row.said", who=row.by, note=row.reason)
-        if row.reason:
-            return i18n.gettext(locale, f"console.reason.{row.reason.removeprefix('playbook.')}")
-        return t("row.proved") if row.proved else ""
-
-    def clock_name(key: str) -> str:
-        kind, _, name = key.partition(":")
-        return t(f"clock.{kind}", name=name) if name else t(f"clock.{kind}")
-
+    says = _Says(report, moments)
+    words = {name: getattr(says, name) for name in ("t", "w", "measure", "duration", "moment", "why", "clock_name")}
+    tag = i18n.LANGUAGE_TAGS[moments.locale]
+    title = report.title.pick(moments.locale)[0]
     template = environment().get_template("report/report.html")
-    tools = {"t": t, "measure": measure, "duration": duration, "moment": moment, "why": why, "clock_name": clock_name}
-    tag = i18n.LANGUAGE_TAGS[locale]
-    title = report.title.pick(locale)[0]
-    return template.render(report=report, title=title, moments=moments, lang=tag, **tools).encode()
+    return template.render(report=report, title=title, moments=moments, lang=tag, **words).encode()
 
 
 def to_json(report: Report) -> bytes:

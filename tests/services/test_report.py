@@ -1,0 +1,121 @@
+"""The report says what the rows say, in every form."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy.orm import Session
+
+from statuspage import i18n
+from statuspage.db import transaction
+from statuspage.domain.campaign import CampaignKind, CampaignState, priority
+from statuspage.domain.errors import NotAllowed
+from statuspage.domain.incident import IncidentState
+from statuspage.models import Campaign, CampaignCount, Incident
+from statuspage.publish import report as words
+from statuspage.publish.report import Report
+from statuspage.services.actor import CLI, PUBLIC
+from tests.databases import NOW
+from tests.services.world import OPERATOR, World, tell
+
+
+def _campaign(session: Session, incident: Incident) -> None:
+    campaign = Campaign(
+        incident_id=incident.id,
+        kind=CampaignKind.INCIDENT_NOTICE,
+        purpose="outage",
+        name="outage",
+        state=CampaignState.RUNNING,
+        priority=priority(CampaignKind.INCIDENT_NOTICE),
+        channels=["sms"],
+        audience="",
+        basis="contract",
+        validity_seconds=3600,
+        resend_unknown=[],
+        estimated={},
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    session.add(campaign)
+    session.flush()
+    for state, reason, n in (("delivered", "", 90), ("failed", "invalid_address", 4), ("unknown", "", 6)):
+        session.add(CampaignCount(campaign_id=campaign.id, channel="sms", state=state, reason=reason, n=n))
+    session.flush()
+
+
+def _built(world: World, session: Session) -> Report:
+    engineer = world.actor(session, "engineer")
+    incident = world.declare(session, engineer, started_at=NOW - timedelta(minutes=20))
+    tell(session, incident, world.clock)
+    _campaign(session, incident)
+    world.clock.advance(timedelta(minutes=30))
+    world.update(session, engineer, incident, IncidentState.IDENTIFIED, next_update_at=NOW + timedelta(hours=2))
+    world.clock.advance(timedelta(hours=3))
+    return words.build(session, CLI, incident, OPERATOR, world.clock.now())
+
+
+def test_figures_follow_the_rows(world: World) -> None:
+    """Time to the first notice, cadence, people by state and reason, grace and proof are those of the tables."""
+    with transaction(world.sessions) as session:
+        report = _built(world, session)
+    facts = report.facts
+    assert facts.first_page_after_start == timedelta(minutes=20)
+    assert facts.first_page_after_declaration == timedelta(0)
+    assert (facts.compliance.due, facts.compliance.on_time) == (2, 1)
+    channel = facts.campaigns[0].channels[0]
+    assert (channel.total, channel.told) == (100, 90)
+    assert [line.cause for line in facts.grace[0].ledger] == ["declared"]
+    assert facts.audit_holds
+    assert facts.audit_entries >= 2
+    assert len(report.rows) == 16
+    assert report.recurrence == 1
+
+
+@pytest.mark.parametrize("locale", i18n.KNOWN_LOCALES)
+def test_page_names_everything(world: World, locale: str) -> None:
+    """The page is in the reader's language and leaves no key untranslated."""
+    with transaction(world.sessions) as session:
+        report = _built(world, session)
+    page = words.html(report, i18n.Moments(locale, ZoneInfo("Europe/Moscow"), report.as_of)).decode()
+    assert report.title.pick(locale)[0] in page
+    assert i18n.gettext(locale, "console.delivery.delivered") in page
+    assert i18n.gettext(locale, "console.why.invalid_address") in page
+    assert report.facts.audit_head in page
+    assert all(report.measures[row.key].pick(locale)[0] in page for row in report.rows)
+
+
+def test_json_and_csv_hold_the_same_figures(world: World) -> None:
+    """Whatever JSON says stands in the CSV too, under its path."""
+    with transaction(world.sessions) as session:
+        report = _built(world, session)
+    document = json.loads(words.to_json(report))
+    assert document["facts"]["campaigns"][0]["channels"][0]["outcomes"][0] == {
+        "state": "delivered",
+        "reason": "",
+        "n": 90,
+    }
+    rows = dict(csv.reader(io.StringIO(words.to_csv(report).decode())))
+    assert rows["facts.campaigns.0.channels.0.outcomes.0.n"] == "90"
+    assert rows["facts.audit_head"] == document["facts"]["audit_head"]
+
+
+def test_a_formula_becomes_text(world: World) -> None:
+    """A title that a spreadsheet would run is made text."""
+    with transaction(world.sessions) as session:
+        report = _built(world, session)
+        report.title.bodies["en"] = "=cmd|' /C calc'!A1"
+    rows = dict(csv.reader(io.StringIO(words.to_csv(report).decode())))
+    assert rows["title.en"].startswith("'=")
+
+
+def test_only_who_may_see_reports(world: World) -> None:
+    """Without the permission there is no report."""
+    with transaction(world.sessions) as session:
+        incident = world.declare(session, world.actor(session, "engineer"))
+        with pytest.raises(NotAllowed):
+            words.build(session, PUBLIC, incident, OPERATOR, world.clock.now())
