@@ -36,7 +36,8 @@ def ledger_of(path: Path) -> Counter[str]:
 
 
 def crash(database_url: str, folder: Path, ledger: Path, step: str, channel: Channel) -> None:
-    command = [sys.executable, "-m", "tests.jobs.crashing_sender", database_url, str(folder), str(ledger), step, channel]
+    words = (database_url, str(folder), str(ledger), step, channel.value)
+    command = [sys.executable, "-m", "tests.jobs.crashing_sender", *words]
     ended = subprocess.run(command, cwd=ROOT, timeout=60, capture_output=True, check=False)
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()[-2000:]
 
@@ -58,8 +59,11 @@ def recover(world: World, folder: Path, ledger: Path, channel: Channel, clock: F
     )
 
 
-@pytest.mark.parametrize("channel", list(Channel))
-@pytest.mark.parametrize("step", STEPS)
+# What the policy sends again can only come of the steps between marking and settling.
+CASES = [(step, Channel.SMS) for step in STEPS] + [(step, Channel.EMAIL) for step in ("mark", "during_send", "send")]
+
+
+@pytest.mark.parametrize(("step", "channel"), CASES)
 def test_killed_at_every_step(
     step: str, channel: Channel, sessions: Sessions, database_url: str, tmp_path: Path, clock: FrozenClock
 ) -> None:
@@ -92,7 +96,7 @@ def test_killed_at_every_step(
 def test_a_sender_that_slept_past_its_lease_sends_nothing(
     sessions: Sessions, database_url: str, tmp_path: Path, clock: FrozenClock
 ) -> None:
-    """Stopped (SIGSTOP) with deliveries in hand and woken after another sender took them over, it tells nobody twice."""
+    """Stopped (SIGSTOP) with deliveries in hand, woken after another sender took them over, it tells nobody twice."""
     world = World(sessions)
     world.people(*(Person(n) for n in range(PEOPLE)))
     campaign = world.start(world.incident(), settings(tmp_path), channels=(Channel.SMS,))
