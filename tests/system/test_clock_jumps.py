@@ -35,7 +35,6 @@ class Story:
             new = NewUpdate(state, {"ru": text}, "ru")
             now = self.clock.now()
             lifecycle.add_update(session, CLI, found, new, OperatorFacts.of(self.place.settings), now=now)
-        self.place.publish(self.clock)
 
     def tick(self) -> None:
         """What the scheduler does at a tick."""

@@ -27,7 +27,7 @@ HALF = "half"  # a form is UTF-8, which has no half characters
 
 @pytest.fixture
 def client(sqlite_place: Place) -> FlaskClient:
-    app = create_app(sqlite_place.settings, sqlite_place.sessions, {}, SystemClock(), sqlite_place.publish)
+    app = create_app(sqlite_place.settings, sqlite_place.sessions, {}, SystemClock(), lambda: None)
     app.testing = True
     app.config["PROPAGATE_EXCEPTIONS"] = False
     return app.test_client()
