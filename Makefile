@@ -8,7 +8,12 @@ PYTHON ?= python3
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUN := $(VENV)/.run-installed
 TEST := $(VENV)/.test-installed
-LOCK := pyproject.toml requirements/build.in --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+PEERS := tests/proof/node_modules/.package-lock.json
+EXPORTER := $(VENV)/peers/exporter
+PINNED := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+LOCK := pyproject.toml requirements/build.in $(PINNED)
+# program:Debian package, each for make proof
+DEBIAN := openssl:openssl node:nodejs npm:npm /usr/sbin/smtp-sink:postfix
 
 ifdef PORT
 export STATUSPAGE_PORT := $(PORT)
@@ -17,7 +22,7 @@ ifdef DATA_DIR
 export STATUSPAGE_DATA_DIR := $(DATA_DIR)
 endif
 
-.PHONY: help run demo test proof lint bench migrate lock chromium
+.PHONY: help run demo test proof lint bench migrate lock chromium debian
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -32,16 +37,16 @@ demo: $(RUN) ## the whole story end to end against 10,000 generated people; ends
 migrate: $(RUN) ## bring the database to this version
 	exec $(BIN)/statuspage db upgrade
 
-test: lint ## lint, types, floors, and every test but the browser's
-	$(BIN)/python -m pytest --ignore=tests/e2e
+test: lint ## lint, types, floors, and every test but those of make proof
+	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/proof
 
 lint: $(TEST) ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports --no-cache
 
-proof: $(TEST) chromium ## the story in a real browser (installs Debian's Chromium when root)
-	$(BIN)/python -m pytest tests/e2e
+proof: $(TEST) chromium debian $(PEERS) $(EXPORTER)/.installed ## in a real browser, and against what others wrote (installs it when root)
+	$(BIN)/python -m pytest tests/e2e tests/proof
 
 bench: $(TEST) ## every benchmark, each printing a ratio against its limit
 	@set -e; for file in bench/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
@@ -50,11 +55,32 @@ lock: $(TEST) ## write requirements/*.txt anew from pyproject.toml; delete them 
 	$(PIP) install uv
 	$(BIN)/uv pip compile --quiet $(LOCK) --output-file requirements/run.txt
 	$(BIN)/uv pip compile --quiet $(LOCK) --all-extras --output-file requirements/test.txt
+	$(BIN)/uv pip compile --quiet requirements/proof-exporter.in $(PINNED) --output-file requirements/proof-exporter.txt
+	cd tests/proof && npm install --package-lock-only
 
 chromium:
 	@command -v chromium >/dev/null || { \
 	  [ "$$(id -u)" = 0 ] || { echo "Chromium is not installed; run: sudo apt-get install chromium" >&2; exit 1; }; \
 	  apt-get update --quiet --quiet && DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --quiet chromium; }
+
+# Postfix brings smtp-sink; without a configuration it never starts.
+debian:
+	@missing=(); for pair in $(DEBIAN); do command -v "$${pair%%:*}" >/dev/null || missing+=("$${pair##*:}"); done; \
+	[ "$${#missing[@]}" = 0 ] || { \
+	  [ "$$(id -u)" = 0 ] || { echo "Not all is installed; run: sudo apt-get install $${missing[*]}" >&2; exit 1; }; \
+	  apt-get update --quiet --quiet && \
+	  { echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections; } && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --quiet --no-install-recommends "$${missing[@]}"; }
+
+$(PEERS): tests/proof/package-lock.json | debian
+	cd tests/proof && npm ci --no-progress
+	@touch $@
+
+# It pins libraries of ours at versions of its own.
+$(EXPORTER)/.installed: requirements/proof-exporter.txt | $(BIN)/python
+	$(PYTHON) -m venv $(EXPORTER)
+	$(EXPORTER)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement $<
+	@touch $@
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import tomllib
@@ -273,7 +274,7 @@ def test_no_text_claims_a_law() -> None:
     assert said == []
 
 
-@pytest.mark.parametrize("name", ["run", "test"])
+@pytest.mark.parametrize("name", ["run", "test", "proof-exporter"])
 def test_requirements_are_pinned_with_hashes(name: str) -> None:
     """Each line is one exact version with its hashes; nothing in it names where it comes from."""
     text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
@@ -281,7 +282,22 @@ def test_requirements_are_pinned_with_hashes(name: str) -> None:
     pin = re.compile(r"[a-z0-9][a-z0-9._-]*==[^\s;]+( ; .*?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*")
     assert [line[:80] for line in logical if not pin.fullmatch(line)] == []
     pinned = {line.split("==")[0] for line in logical}
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = project["dependencies"] + (project["optional-dependencies"]["test"] if name == "test" else [])
-    bare = {re.split(r"[<>=~!\[; ]", line, maxsplit=1)[0].lower() for line in [*wanted, "setuptools"]}
+    bare = {re.split(r"[<>=~!\[; ]", line, maxsplit=1)[0].lower() for line in wanted(name)}
     assert bare <= pinned
+
+
+def wanted(name: str) -> list[str]:
+    """What the pinned list was made from."""
+    if name.startswith("proof"):
+        lines = (ROOT / "requirements" / f"{name}.in").read_text(encoding="utf-8").splitlines()
+        return [line for line in lines if not line.startswith("#")]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    tested: list[str] = project["optional-dependencies"]["test"] if name == "test" else []
+    return [*project["dependencies"], *tested, "setuptools"]
+
+
+def test_the_npm_lock_names_no_registry() -> None:
+    """Each package of tests/proof is pinned with its hash, and nothing in the lock names where it comes from."""
+    lock = json.loads((ROOT / "tests" / "proof" / "package-lock.json").read_text(encoding="utf-8"))
+    packages = {name: one for name, one in lock["packages"].items() if name}
+    assert [name for name, one in packages.items() if "resolved" in one or not one.get("integrity")] == []
