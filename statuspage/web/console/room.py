@@ -139,8 +139,10 @@ def _next_act(incident: Incident) -> str:
 def _seen(session: Session, incident: Incident) -> Seen:
     state = session.scalars(select(PageState)).one()
     newest = session.get(PageRevision, state.revision)
-    told = newest is not None and incident.public_id in newest.incidents
-    return Seen(told, state.wanted > state.published, state.published_at)
+    behind = state.wanted > state.published
+    # A revision names only what is open on it; of what has ended there is nothing more to come out.
+    told = (newest is not None and incident.public_id in newest.incidents) or (incident.state in ENDED and not behind)
+    return Seen(told, behind, state.published_at)
 
 
 def _ways(session: Session) -> list[tuple[str, RouteNow]]:
