@@ -18,7 +18,7 @@ from statuspage.services.people_import_chunk import write_chunk
 from statuspage.services.people_import_database import LEASE_LENGTH, LONGEST_SLEEP_SECONDS, on_sqlite
 from statuspage.services.people_import_rows import PersonRow
 
-SMALLEST_CHUNK = 800
+SMALLEST_CHUNK = 1_000
 LARGEST_CHUNK = 5_000
 LOCK_SECONDS = 0.04
 """How long a chunk should hold SQLite's one write lock; its size follows what the last one took."""

@@ -86,8 +86,7 @@ class Interrupted(io.BytesIO):
 
 @pytest.fixture(autouse=True)
 def _hand_on_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows are stored as soon as there is a round of them, so that small files are interrupted half-way."""
-    monkeypatch.setattr(people_import_run, "KEPT_BACK", 0)
+    """Rounds are short, so that small files are interrupted half-way."""
     monkeypatch.setattr(people_import_run, "ROUND", 500)
 
 
