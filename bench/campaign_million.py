@@ -1,4 +1,4 @@
-"""One campaign to a million people on SQLite, through the real processes (`statuspage serve`), console outbox as provider.
+"""One campaign to a million people on SQLite, through the real processes (`statuspage serve`, console outbox).
 
 Limits: starting returns in under 1 s; the first message is at the provider within 2 s; all deliveries are materialised
 in under 10 s; all processes together stay under 400 MB (PSS).
@@ -15,16 +15,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import psutil
 
 from notifiers.base import Channel
+from statuspage.clock import SystemClock
 from statuspage.config import Settings
 from statuspage.db import Sessions, make_engine, make_sessions, transaction
-from statuspage.services import approval, campaign_course, campaigns
-from statuspage.services.actor import of_user
-from statuspage.models import User
+from statuspage.services import approval, campaigns
 from tests.databases import SECRET
 from tests.outbox import World, settings
 
@@ -50,26 +51,22 @@ def main() -> None:
             sms_rate=10_000,
         )
         sessions = make_sessions(make_engine(configured.database_url.get_secret_value()))
-        people(folder / "statuspage.db", sessions, given.people)
-        failed = measure(folder, environment, configured, sessions, channels, given.people)
+        world = people(folder / "statuspage.db", sessions, given.people)
+        print(f"{given.people:,} people by {given.channels}")
+        failed = measure(folder, environment, configured, world, channels)
     raise SystemExit(1 if failed else 0)
 
 
 def measure(
-    folder: Path,
-    environment: dict[str, str],
-    configured: Settings,
-    sessions: Sessions,
-    channels: tuple[Channel, ...],
-    n: int,
+    folder: Path, environment: dict[str, str], configured: Settings, world: World, channels: tuple[Channel, ...]
 ) -> bool:
+    """Whether any limit was missed."""
     with (folder / "log").open("w") as log:
-        served = subprocess.Popen(
-            [sys.executable, "-m", "statuspage", "serve"], env=environment, stdout=log, stderr=subprocess.STDOUT
-        )
+        command = [sys.executable, "-m", "statuspage", "serve"]
+        served = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
             _until(lambda: _listens(int(environment["STATUSPAGE_PORT"])), 60)
-            figures = _campaign(folder, served, configured, sessions, channels)
+            figures = _campaign(folder, served, configured, world, channels)
         finally:
             served.send_signal(signal.SIGTERM)
             served.wait(60)
@@ -79,34 +76,24 @@ def measure(
     for what, found, limit, unit in zip(names, figures, limits, ("s", "s", "s", "MB"), strict=True):
         failed |= found >= limit
         print(f"{what:>14}: {found:8.2f} {unit} (limit {limit:g}){'  TOO MUCH' if found >= limit else ''}")
-    print(f"{n:,} people by {', '.join(channels)}")
     return failed
 
 
 def _campaign(
-    folder: Path,
-    served: subprocess.Popen[bytes],
-    configured: Settings,
-    sessions: Sessions,
-    channels: tuple[Channel, ...],
+    folder: Path, served: subprocess.Popen[bytes], configured: Settings, world: World, channels: tuple[Channel, ...]
 ) -> tuple[float, float, float, float]:
-    campaign_id, public_id = _approved(sessions, configured, channels)
+    campaign_id, public_id = _approved(world, configured, channels)
     watcher = sqlite3.connect(folder / "statuspage.db")
     outbox = folder / "outbox.jsonl"
     begun = time.perf_counter()
-    with transaction(sessions) as session:
-        actor = of_user(session.get_one(User, 1))
-        campaign = campaigns.get_campaign(session, public_id)
-        campaign_course.start_campaign(session, actor, campaign, now=_now())
+    world.start_approved(public_id, _now())
     started = time.perf_counter() - begun
-    first, most = 0.0, 0.0
-    while True:
+    first, most, expanded = 0.0, 0.0, None
+    while expanded is None:
         if not first and outbox.exists() and outbox.stat().st_size:
             first = time.perf_counter() - begun
         (expanded,) = watcher.execute("SELECT expanded_at FROM campaign WHERE id = ?", (campaign_id,)).fetchone()
-        if expanded is not None:
-            materialised = time.perf_counter() - begun
-            break
+        materialised = time.perf_counter() - begun
         most = max(most, pss_mb(served.pid))
         time.sleep(0.05)
     (rows,) = watcher.execute("SELECT count(*) FROM delivery").fetchone()
@@ -117,50 +104,50 @@ def _campaign(
     return started, first, materialised, most
 
 
-def _approved(sessions: Sessions, configured: Settings, channels: tuple[Channel, ...]) -> tuple[int, str]:
-    with transaction(sessions) as session:
-        author = of_user(session.get_one(User, 1))
-    world = World.__new__(World)
-    world.sessions, world.author = sessions, author
+def _approved(world: World, configured: Settings, channels: tuple[Channel, ...]) -> tuple[int, str]:
     public_id = world.draft(world.incident(), channels=channels)
-    with transaction(sessions) as session:
+    with transaction(world.sessions) as session:
         campaign = campaigns.get_campaign(session, public_id)
         begun = time.perf_counter()
-        approval.request_approval(session, author, campaign, settings=configured, now=_now())
+        approval.request_approval(session, world.author, campaign, settings=configured, now=_now())
         print(f"preview and request: {time.perf_counter() - begun:.2f} s")
         return campaign.id, public_id
 
 
-def people(path: Path, sessions: Sessions, n: int) -> None:
-    """Accounts, lines, contacts and consents; the last tenth have no e-mail address."""
-    World(sessions)
+_NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+_ACCOUNTS = _NUMBERS + "INSERT INTO account (id, external_id) SELECT i, 'A' || i FROM n"
+_CONTACTS = (
+    _NUMBERS + "INSERT INTO contact (id, account_id, language, sms, sms_hash, email, email_hash, valid_from, valid_to) "
+    "SELECT i, i, CASE i % 3 WHEN 0 THEN 'ru' WHEN 1 THEN 'zh' ELSE 'en' END, '+7900' || printf('%07d', i), "
+    "lower(hex(randomblob(16))), 'user' || i || '@example.test', lower(hex(randomblob(16))), 1, ? FROM n"
+)
+_LINES = (
+    _NUMBERS + "INSERT INTO line (id, account_id, contact_id, key, msisdn, segment_id, region_id, valid_from, "
+    "valid_to) SELECT i, i, i, '+7900' || i, '+7900' || i, 1 + (i % 20 = 0), 1, 1, ? FROM n"
+)
+_SUBSCRIPTIONS = (
+    _NUMBERS + "INSERT INTO subscription (contact_id, channel, topic, state, basis, source, at) "
+    "SELECT i, ?, 'service', CASE WHEN i % 50 = 0 THEN 'refused' ELSE 'active' END, 'contract', 'import', "
+    "'2026-01-01 00:00:00.000000' FROM n"
+)
+
+
+def people(path: Path, sessions: Sessions, n: int) -> World:
+    """Accounts, lines, contacts and consents; one in fifty has refused."""
+    world = World(sessions)
     connection = sqlite3.connect(path, isolation_level=None)
     for pragma in ("synchronous=OFF", "foreign_keys=OFF", "cache_size=-400000"):
         connection.execute(f"PRAGMA {pragma}")
-    numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
     connection.execute("BEGIN")
-    connection.execute(numbers + "INSERT INTO account (id, external_id) SELECT i, 'A' || i FROM n", (n,))
-    connection.execute(
-        numbers + "INSERT INTO contact (id, account_id, language, sms, sms_hash, email, email_hash, valid_from, valid_to) "
-        "SELECT i, i, CASE i % 3 WHEN 0 THEN 'ru' WHEN 1 THEN 'zh' ELSE 'en' END, '+7900' || printf('%07d', i), "
-        "lower(hex(randomblob(16))), 'user' || i || '@example.test', lower(hex(randomblob(16))), 1, ? FROM n",
-        (n, FOREVER),
-    )
-    connection.execute(
-        numbers + "INSERT INTO line (id, account_id, contact_id, key, msisdn, segment_id, region_id, valid_from, valid_to) "
-        "SELECT i, i, i, '+7900' || i, '+7900' || i, 1 + (i % 20 = 0), 1, 1, ? FROM n",
-        (n, FOREVER),
-    )
+    connection.execute(_ACCOUNTS, (n,))
+    connection.execute(_CONTACTS, (n, FOREVER))
+    connection.execute(_LINES, (n, FOREVER))
     for channel in Channel:
-        connection.execute(
-            numbers + "INSERT INTO subscription (contact_id, channel, topic, state, basis, source, at) "
-            "SELECT i, ?, 'service', CASE WHEN i % 50 = 0 THEN 'refused' ELSE 'active' END, 'contract', 'import', "
-            "'2026-01-01 00:00:00.000000' FROM n",
-            (n, channel.value),
-        )
+        connection.execute(_SUBSCRIPTIONS, (n, channel.value))
     connection.execute("COMMIT")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
+    return world
 
 
 def pss_mb(pid: int) -> float:
@@ -204,17 +191,15 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _until(condition: object, seconds: float) -> None:
+def _until(condition: Callable[[], bool], seconds: float) -> None:
     end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         if time.monotonic() > end:
             raise TimeoutError("the server did not come up")
         time.sleep(0.1)
 
 
-def _now() -> object:
-    from statuspage.clock import SystemClock
-
+def _now() -> datetime:
     return SystemClock().now()
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from notifiers.base import Accepted, CallbackAnswer, Channel, Message, Query, Receipt, Settle
+from notifiers.base import Accepted, Channel, Message, Settle
 from notifiers.fake import FakeNotifier
 from statuspage import schema
 from statuspage.clock import SystemClock
@@ -34,14 +34,9 @@ LEASE = "2099-01-01 00:00:00.000000"
 class NoOp(FakeNotifier):
     """Takes everything and keeps nothing."""
 
-    callbacks: dict[str, CallbackAnswer] = {}
-
     async def send(self, messages: Sequence[Message], settle: Settle) -> None:
         for message in messages:
             settle(message, Accepted(f"noop-{message.delivery_id}", "noop", 1))
-
-    async def reconcile(self, queries: Sequence[Query]) -> list[Receipt]:
-        return []
 
 
 def main() -> None:
@@ -140,6 +135,25 @@ def measure_engine(path: Path, deliveries: int) -> float:
     return deliveries / seconds
 
 
+_CAMPAIGN = (
+    "INSERT INTO campaign (id, public_id, kind, purpose, name, state, priority, channels, audience, basis, "
+    "validity_seconds, resend_unknown, estimated, generation, expand_cursor, started_at, expanded_at, created_at, "
+    "updated_at, version) VALUES (1, 'benchcampaig', 'incident_notice', 'outage', 'bench', 'running', 20, "
+    "'[\"sms\"]', 'all', 'contract', 3600, '[]', '{}', 0, 0, ?, ?, ?, ?, 1)"
+)
+_TEXT = (
+    "INSERT INTO localized_text (entity, entity_id, field, locale, body, revision, source_locale, source_revision, "
+    "updated_at) VALUES ('campaign', 1, 'sms', 'ru', 'Оплата не работает', 1, 'ru', 1, ?)"
+)
+_DELIVERIES = (
+    "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+    "INSERT INTO delivery (campaign_id, channel, contact_id, address, address_hash, dedupe, locale, time_zone, "
+    "state, attempt, not_before) SELECT 1, 'sms', i, '+7900' || printf('%07d', i), lower(hex(randomblob(16))), '', "
+    "'ru', 'Europe/Moscow', 'pending', 0, ? FROM n"
+)
+_COUNT = "INSERT INTO campaign_count (campaign_id, channel, state, reason, n) VALUES (1, 'sms', 'pending', '', ?)"
+
+
 def _filled(path: Path, deliveries: int) -> Path:
     engine = make_engine(f"sqlite:///{path}")
     make_sqlite_file(engine)
@@ -147,30 +161,12 @@ def _filled(path: Path, deliveries: int) -> Path:
     engine.dispose()
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("BEGIN")
-    connection.execute("INSERT INTO installation (id, address_key_check, generation, created_at) VALUES (1, '', 0, ?)", (NOW,))
-    connection.execute(
-        "INSERT INTO campaign (id, public_id, kind, purpose, name, state, priority, channels, audience, basis, "
-        "validity_seconds, resend_unknown, estimated, generation, expand_cursor, started_at, expanded_at, created_at, "
-        "updated_at, version) VALUES (1, 'benchcampaig', 'incident_notice', 'outage', 'bench', 'running', 20, "
-        "'[\"sms\"]', 'all', 'contract', 3600, '[]', '{}', 0, 0, ?, ?, ?, ?, 1)",
-        (NOW, NOW, NOW, NOW),
-    )
-    connection.execute(
-        "INSERT INTO localized_text (entity, entity_id, field, locale, body, revision, source_locale, source_revision, "
-        "updated_at) VALUES ('campaign', 1, 'sms', 'ru', 'Оплата не работает', 1, 'ru', 1, ?)",
-        (NOW,),
-    )
-    connection.execute(
-        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
-        "INSERT INTO delivery (campaign_id, channel, contact_id, address, address_hash, dedupe, locale, time_zone, state, "
-        "attempt, not_before) SELECT 1, 'sms', i, '+7900' || printf('%07d', i), lower(hex(randomblob(16))), '', 'ru', "
-        "'Europe/Moscow', 'pending', 0, ? FROM n",
-        (deliveries, NOW),
-    )
-    connection.execute(
-        "INSERT INTO campaign_count (campaign_id, channel, state, reason, n) VALUES (1, 'sms', 'pending', '', ?)",
-        (deliveries,),
-    )
+    installation = "INSERT INTO installation (id, address_key_check, generation, created_at) VALUES (1, '', 0, ?)"
+    connection.execute(installation, (NOW,))
+    connection.execute(_CAMPAIGN, (NOW,) * 4)
+    connection.execute(_TEXT, (NOW,))
+    connection.execute(_DELIVERIES, (deliveries, NOW))
+    connection.execute(_COUNT, (deliveries,))
     connection.execute("COMMIT")
     connection.close()
     return path

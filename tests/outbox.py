@@ -188,14 +188,22 @@ class World:
     ) -> str:
         """Draft, approve and start; the campaign's public id."""
         public_id = self.draft(incident, key, channels, now)
+        self.approve_and(public_id, configured, now)
+        self.start_approved(public_id, now)
+        return public_id
+
+    def approve_and(self, public_id: str, configured: Settings, now: datetime = NOW) -> None:
+        """Ask for approval and give it where it is needed."""
         with transaction(self.sessions) as session:
             campaign = campaigns.get_campaign(session, public_id)
             approval.request_approval(session, self.author, campaign, settings=configured, now=now)
             if campaign.state is CampaignState.AWAITING_APPROVAL:
                 seen = str(campaign.content_hash)
                 approval.approve(session, self.approver, campaign, seen_hash=seen, now=now)
-            campaign_course.start_campaign(session, self.author, campaign, now=now)
-        return public_id
+
+    def start_approved(self, public_id: str, now: datetime = NOW) -> None:
+        with transaction(self.sessions) as session:
+            campaign_course.start_campaign(session, self.author, campaigns.get_campaign(session, public_id), now=now)
 
     def expand(self, campaign: str, configured: Settings, now: datetime = NOW) -> None:
         """Put everybody of a running campaign into the outbox, without sending."""

@@ -1,10 +1,9 @@
-"""`statuspage campaign`: from a draft to what became of every delivery."""
+"""`statuspage campaign`: tell people, with a second person's agreement."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import click
@@ -12,209 +11,284 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from notifiers.base import Channel
+from statuspage.commands.campaign_forms import document, preview_document, print_preview, print_status
 from statuspage.commands.desk import reading, writing
-from statuspage.commands.options import as_json, choices
-from statuspage.commands.printing import local, print_facts, print_json, print_table
+from statuspage.commands.options import MOMENT, as_json, choices, moment
+from statuspage.commands.printing import local, print_json, print_table
 from statuspage.composition import Composition
 from statuspage.domain.delivery import DeliveryState
-from statuspage.models import Campaign, Delivery
-from statuspage.services import approval, campaign_course, campaigns, counts, incidents, logins
+from statuspage.domain.errors import NotAllowed
+from statuspage.models import Delivery
+from statuspage.services import approval, campaign_course, campaign_texts, campaigns, incidents, logins
 from statuspage.services import preview as previews
 from statuspage.services.actor import CLI, Actor, of_user
+from statuspage.services.campaigns import Edit
+
+_ID = click.argument("public_id", metavar="ID")
 
 
 @click.group()
 def campaign() -> None:
-    """Messages to subscribers: drafted from an incident, released by a second person, sent safely."""
+    """Campaigns: one message to the people an incident concerns."""
 
 
 @campaign.command()
-@click.option("--incident", "incident_id", required=True, help="Public id of the incident.")
-@click.option("--template", required=True, help="Key of a message template: outage, merchants, …")
+@click.argument("incident")
+@click.option("--template", "key", default="outage", show_default=True, help="Message template to begin with.")
 @click.option("--channel", "channels", multiple=True, type=click.Choice(choices(Channel)), help="Default: all.")
-@click.option("--told-by", help="For an end notice: the campaign whose recipients it goes to.")
+@click.option("--told-by", help="For an end notice: the campaign whose recipients are told.")
 @as_json
 @click.pass_obj
 def draft(
-    parts: Composition,
-    incident_id: str,
-    template: str,
-    channels: tuple[str, ...],
-    told_by: str | None,
-    json_wanted: bool,
+    parts: Composition, incident: str, key: str, channels: tuple[str, ...], told_by: str | None, json_wanted: bool
 ) -> None:
-    """Draft a campaign from a message template, filled with the incident's facts."""
+    """Begin a campaign about INCIDENT. Nothing goes out by it."""
     with writing(parts) as session:
         made = campaigns.draft_campaign(
             session,
             CLI,
-            incidents.get_incident(session, incident_id),
-            campaigns.get_message_template(session, template),
-            channels=tuple(Channel(one) for one in channels) or tuple(Channel),
-            told_by=campaigns.get_campaign(session, told_by) if told_by else None,
+            incidents.get_incident(session, incident),
+            campaigns.get_message_template(session, key),
+            channels=[Channel(one) for one in channels] or list(Channel),
+            told_by=None if told_by is None else campaigns.get_campaign(session, told_by),
             now=parts.clock.now(),
         )
-        _tell([_row(session, made)], json_wanted)
+        shown = document(session, made)
+    _answer(parts, shown, json_wanted)
 
 
 @campaign.command()
-@click.argument("public_id")
+@_ID
+@click.option("--text", "given", multiple=True, help="FIELD.LOCALE=…, as in sms.ru=…; fields are sms, subject, mail.")
+@click.option("--audience", help='As in: segment in (prepaid, business) and not region = urals. "all" is everybody.')
+@click.option("--channel", "channels", multiple=True, type=click.Choice(choices(Channel)))
+@click.option("--ceiling", help="The most it may cost.")
+@as_json
+@click.pass_obj
+def edit(parts: Composition, /, public_id: str, json_wanted: bool, **options: Any) -> None:
+    """Change a campaign that has not started. Its approval is void by that."""
+    with writing(parts) as session:
+        found = campaigns.get_campaign(session, public_id)
+        change = Edit(
+            texts=_texts(session, found.public_id, options["given"]) or None,
+            audience=options["audience"],
+            channels=[Channel(one) for one in options["channels"]] or None,
+            cost_ceiling=_money(options["ceiling"]),
+        )
+        now = parts.clock.now()
+        campaigns.edit_campaign(session, CLI, found, change, version=found.version, now=now)
+        shown = document(session, found)
+    _answer(parts, shown, json_wanted)
+
+
+@campaign.command()
+@_ID
 @as_json
 @click.pass_obj
 def preview(parts: Composition, public_id: str, json_wanted: bool) -> None:
-    """Who would be told, who would not and why, how many segments at most, what it costs, and the texts."""
+    """Who would be told, who not and why, in how many segments, at what cost, in which words."""
     with reading(parts) as session:
-        found = previews.preview(
-            session, campaigns.get_campaign(session, public_id), parts.settings, now=parts.clock.now()
-        )
-    summary = {**found.summary(), "currency": found.currency, "texts": dict(found.texts.bodies)}
+        found = campaigns.get_campaign(session, public_id)
+        shown = previews.preview(session, found, parts.settings, now=parts.clock.now())
     if json_wanted:
-        print_json(summary)
-        return
-    rows: list[tuple[object, ...]] = []
-    for one in found.channels:
-        rows += [(one.channel, "told", locale, n) for locale, n in one.by_locale.items()]
-        rows += [(one.channel, "left out", reason, n) for reason, n in one.left_out.items()]
-        rows.append((one.channel, "segments, at most", "", one.segments))
-    print_table(("channel", "", "", "people"), rows)
-    click.echo(f"\n{found.recipients} messages, at most {found.cost} {found.currency}\n")
-    for field, bodies in found.texts.bodies.items():
-        for locale, body in bodies.items():
-            click.echo(f"[{field} {locale}]\n{body}\n")
+        print_json(preview_document(shown))
+    else:
+        print_preview(shown)
 
 
-@campaign.command("request-approval")
-@click.argument("public_id")
+@campaign.command()
+@_ID
+@as_json
 @click.pass_obj
-def request_approval(parts: Composition, public_id: str) -> None:
-    """Freeze texts, audience and cost ceiling, and ask for a second person."""
+def request(parts: Composition, public_id: str, json_wanted: bool) -> None:
+    """Freeze the campaign and ask for approval; where nobody else is needed, it is approved at once."""
     with writing(parts) as session:
         found = campaigns.get_campaign(session, public_id)
         approval.request_approval(session, CLI, found, settings=parts.settings, now=parts.clock.now())
-        _tell([_row(session, found)], json_wanted=False)
+        shown = document(session, found)
+    _answer(parts, shown, json_wanted)
 
 
 @campaign.command()
-@click.argument("public_id")
+@_ID
 @click.pass_obj
 def approve(parts: Composition, public_id: str) -> None:
-    """Release a campaign as a second person, who logs in here by e-mail and password."""
-    if not sys.stdin.isatty():
-        raise click.UsageError("approve asks a person at a terminal; nothing else can approve.")
+    """Approve as another person, who types e-mail and password here. No token and no pipe approves."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError("A person approves: run this in a terminal, or approve in the console.")
     with reading(parts) as session:
-        shown = campaigns.get_campaign(session, public_id)
-        seen_hash = shown.content_hash or ""
-        print_facts({"campaign": shown.name, "audience": shown.audience, **shown.estimated})
-    email = click.prompt("E-mail of the approver")
-    password = click.prompt("Password", hide_input=True)
-    with writing(parts) as session:
-        person = logins.verify_password(session, email, password, loopback=True, now=parts.clock.now())
-    if person is None:
-        click.echo("This did not work. Check the address and the password.", err=True)
-        sys.exit(1)
-    actor = of_user(person)
-    _steer(parts, public_id, lambda db, one, now: approval.approve(db, actor, one, seen_hash=seen_hash, now=now))
-
-
-Verb = Callable[[Session, Campaign, datetime], object]
-
-
-def _steer(parts: Composition, public_id: str, verb: Verb) -> None:
+        found = campaigns.get_campaign(session, public_id)
+        shown, seen = previews.preview(session, found, parts.settings, now=parts.clock.now()), found.content_hash
+        frozen = campaign_texts.going_out(session, found)
+    print_preview(shown)
+    for name, body in sorted(frozen.items()):
+        click.echo(f"\n[{name}]\n{body}")
+    person = _person(parts)
+    click.confirm(f"Tell {shown.recipients} recipients?", abort=True)
     with writing(parts) as session:
         found = campaigns.get_campaign(session, public_id)
-        verb(session, found, parts.clock.now())
-        _tell([_row(session, found)], json_wanted=False)
+        approval.approve(session, person, found, seen_hash=str(seen), now=parts.clock.now())
+    click.echo("Approved.")
 
 
-def _steering(name: str, verb: Callable[..., Any], text: str) -> None:
-    """One command of the campaign's course: the same words and the same answer for each."""
-
-    @campaign.command(name, help=text)
-    @click.argument("public_id")
-    @click.pass_obj
-    def command(parts: Composition, public_id: str) -> None:
-        actor: Actor = CLI
-        _steer(parts, public_id, lambda db, one, now: verb(db, actor, one, now=now))
-
-
-_steering("start", campaign_course.start_campaign, "Set an approved campaign going.")
-_steering("pause", campaign_course.pause_campaign, "Hand nothing more over; what is in flight comes to its end.")
-_steering("resume", campaign_course.resume_campaign, "Go on with a paused campaign.")
-_steering("cancel", campaign_course.cancel_campaign, "Send nothing more; the rest is marked cancelled.")
+@campaign.command("break-glass")
+@_ID
+@click.option("--reason", required=True, help="Why no second person could approve.")
+@click.pass_obj
+def break_glass(parts: Composition, public_id: str, reason: str) -> None:
+    """Release a small campaign alone. It is capped, audited and raises an alarm."""
+    with writing(parts) as session:
+        found = campaigns.get_campaign(session, public_id)
+        approval.break_glass(session, CLI, found, reason=reason, settings=parts.settings, now=parts.clock.now())
+    click.echo("Released. An alarm was raised.")
 
 
 @campaign.command()
-@click.argument("public_id", required=False)
-@click.option("--incident", "incident_id", help="All campaigns of this incident.")
+@_ID
+@click.option("--at", "at", help=f"Later instead of now. {MOMENT}")
 @as_json
 @click.pass_obj
-def status(parts: Composition, public_id: str | None, incident_id: str | None, json_wanted: bool) -> None:
-    """How far campaigns are: one, those of an incident, or the newest."""
-    with reading(parts) as session:
-        if public_id is not None:
-            found = [campaigns.get_campaign(session, public_id)]
+def start(parts: Composition, public_id: str, at: str | None, json_wanted: bool) -> None:
+    """Start an approved campaign, or schedule it."""
+    with writing(parts) as session:
+        found, now = campaigns.get_campaign(session, public_id), parts.clock.now()
+        due = moment(parts, at, "--at")
+        if due is None:
+            campaign_course.start_campaign(session, CLI, found, now=now)
         else:
-            incident = incidents.get_incident(session, incident_id) if incident_id else None
-            found = campaigns.list_campaigns(session, incident)
-        rows = [_row(session, one) for one in found]
-    if json_wanted:
-        print_json(rows if public_id is None else rows[0])
-        return
-    _tell(rows, json_wanted=False)
-    if public_id is not None:
-        print_table(
-            ("channel", "state", "reason", "people"),
-            [(one["channel"], one["state"], one["reason"], one["n"]) for one in rows[0]["counts"]],
-        )
+            campaign_course.schedule_campaign(session, CLI, found, due, now=now)
+        shown = document(session, found)
+    _answer(parts, shown, json_wanted)
 
 
 @campaign.command()
-@click.argument("public_id")
-@click.option("--state", type=click.Choice(choices(DeliveryState)), help="Only those in this state.")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000))
+@_ID
+@click.option("--reason", default="", help="Kept with the campaign.")
+@click.pass_obj
+def pause(parts: Composition, public_id: str, reason: str) -> None:
+    """Hand nothing more over until it is resumed."""
+    with writing(parts) as session:
+        found = campaigns.get_campaign(session, public_id)
+        campaign_course.pause_campaign(session, CLI, found, now=parts.clock.now(), reason=reason)
+    click.echo("Paused.")
+
+
+@campaign.command()
+@_ID
+@click.pass_obj
+def resume(parts: Composition, public_id: str) -> None:
+    """Go on with a paused campaign."""
+    with writing(parts) as session:
+        found = campaigns.get_campaign(session, public_id)
+        campaign_course.resume_campaign(session, CLI, found, now=parts.clock.now())
+    click.echo("Running.")
+
+
+@campaign.command()
+@_ID
+@click.pass_obj
+def cancel(parts: Composition, public_id: str) -> None:
+    """End a campaign; whoever was not told yet is not told."""
+    with writing(parts) as session:
+        found = campaigns.get_campaign(session, public_id)
+        campaign_course.cancel_campaign(session, CLI, found, now=parts.clock.now())
+    click.echo("Cancelled.")
+
+
+@campaign.command("list")
 @as_json
 @click.pass_obj
-def deliveries(parts: Composition, public_id: str, state: str | None, limit: int, json_wanted: bool) -> None:
-    """What became of each: ids, states and reasons, never who it was."""
-    columns = ("id", "channel", "locale", "state", "reason", "attempt", "error_code", "accepted_at", "final_at")
+def list_(parts: Composition, json_wanted: bool) -> None:
+    """Campaigns, newest first."""
     with reading(parts) as session:
-        found = campaigns.get_campaign(session, public_id)
-        query = select(*(getattr(Delivery, name) for name in columns)).where(Delivery.campaign_id == found.id)
-        if state is not None:
-            query = query.where(Delivery.state == state)
-        rows = [dict(row._mapping) for row in session.execute(query.order_by(Delivery.id).limit(limit))]
+        rows = [document(session, one) for one in campaigns.list_campaigns(session)]
     if json_wanted:
         print_json(rows)
         return
-
-    def cell(value: object) -> object:
-        return local(value, parts.settings.zone) if isinstance(value, datetime) else value
-
-    print_table(columns, [[cell(value) for value in row.values()] for row in rows])
-
-
-def _row(session: Session, found: Campaign) -> dict[str, Any]:
-    counted = counts.read(session, found.id)
-    return {
-        "id": found.public_id,
-        "name": found.name,
-        "kind": found.kind.value,
-        "purpose": found.purpose,
-        "state": found.state.value,
-        "pause_reason": found.pause_reason,
-        "started_at": found.started_at,
-        "finished_at": found.finished_at,
-        "expanded_at": found.expanded_at,
-        "people": counts.total(counted),
-        "counts": [
-            {"channel": one.channel, "state": one.state.value, "reason": one.reason, "n": one.n} for one in counted
-        ],
-    }
+    for row in rows:
+        row["started"] = local(row["started_at"], parts.settings.zone)
+    names = ("id", "name", "kind", "state", "started", "told", "open")
+    print_table(names, [tuple(row[name] for name in names) for row in rows])
 
 
-def _tell(rows: list[dict[str, Any]], json_wanted: bool) -> None:
+@campaign.command()
+@_ID
+@as_json
+@click.pass_obj
+def status(parts: Composition, public_id: str, json_wanted: bool) -> None:
+    """What became of a campaign's messages so far."""
+    with reading(parts) as session:
+        shown = document(session, campaigns.get_campaign(session, public_id))
+    _answer(parts, shown, json_wanted)
+
+
+@campaign.command()
+@_ID
+@click.option("--state", type=click.Choice(choices(DeliveryState)), help="Only these.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@as_json
+@click.pass_obj
+def deliveries(parts: Composition, public_id: str, state: str | None, limit: int, json_wanted: bool) -> None:
+    """Single deliveries by id, without addresses: state, reason, attempts, the provider's id."""
+    with reading(parts) as session:
+        found = campaigns.get_campaign(session, public_id)
+        query = select(Delivery).where(Delivery.campaign_id == found.id).order_by(Delivery.id).limit(limit)
+        if state is not None:
+            query = query.where(Delivery.state == state)
+        rows = [_delivery(one) for one in session.scalars(query)]
     if json_wanted:
-        print_json(rows[0])
+        print_json(rows)
         return
-    shown = ("id", "name", "kind", "state", "people")
-    print_table(shown, [[row[name] for name in shown] for row in rows])
+    names = ("id", "channel", "locale", "state", "reason", "attempt", "provider_id", "error_code")
+    print_table(names, [tuple(row[name] for name in names) for row in rows])
+
+
+def _answer(parts: Composition, shown: dict[str, Any], json_wanted: bool) -> None:
+    if json_wanted:
+        print_json(shown)
+    else:
+        print_status(shown, parts.settings.zone)
+
+
+def _delivery(one: Delivery) -> dict[str, Any]:
+    names = ("id", "channel", "locale", "state", "reason", "attempt", "provider", "provider_id", "segments")
+    later = ("error_code", "sending_at", "accepted_at", "final_at")
+    return {name: getattr(one, name) for name in (*names, *later)}
+
+
+def _person(parts: Composition) -> Actor:
+    email = click.prompt("Approver's e-mail")
+    password = click.prompt("Password", hide_input=True)
+    with writing(parts) as session:
+        user = logins.verify_password(session, email, password, loopback=True, now=parts.clock.now())
+        person = None if user is None else (of_user(user), user.must_change_password)
+    if person is None:
+        raise NotAllowed("campaign.bad_login", "approver: e-mail or password is wrong, or the person is locked out.")
+    actor, first_password = person
+    if first_password:
+        # Whoever made the user has seen it: that would be one pair of eyes.
+        raise NotAllowed(
+            "campaign.first_password", "approver: change the first password in the console before you approve."
+        )
+    return actor
+
+
+def _texts(session: Session, public_id: str, given: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    kept = campaign_texts.draft(session, campaigns.get_campaign(session, public_id))
+    changed: dict[str, dict[str, str]] = {}
+    for one in given:
+        name, sign, body = one.partition("=")
+        field, _, locale = name.partition(".")
+        if not sign or not locale:
+            raise click.BadParameter(f"{name!r} is not FIELD.LOCALE=text, as in sms.ru=…", param_hint="--text")
+        changed.setdefault(field, dict(kept.get(field, {})))[locale] = body
+    return changed
+
+
+def _money(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise click.BadParameter(f"{text!r} is no amount.", param_hint="--ceiling") from None

@@ -156,7 +156,7 @@ def _keep_to_cap(
         return
     parameters = {"campaign": campaign.id, "channel": channel.value, "before": before, "excess": excess}
     final = {"reason": Reason.BREAK_GLASS_CAP.value, "now": moment(session, now)}
-    n = changed(session, _CAP, {**parameters, **final})
+    n = len(session.execute(_CAP, {**parameters, **final}).all())
     moves = counts.Moves()
     moves.move(
         counts.place(campaign.id, channel, DeliveryState.PENDING),
@@ -223,9 +223,9 @@ _ALLOW = (
     "AND state = 'suppressed' AND reason = 'no_consent' AND address_hash IN ("
     "SELECT s.address_hash FROM expansion_stage s WHERE s.n > :first AND s.n <= :last AND s.state = 'pending')"
 )
-_CAP = (
+_CAP = text(
     "WITH excess AS MATERIALIZED (SELECT id FROM delivery WHERE campaign_id = :campaign AND channel = :channel "
     "AND id > :before AND state = 'pending' ORDER BY id DESC LIMIT :excess) "
     "UPDATE delivery SET state = 'suppressed', reason = :reason, final_at = :now "
-    "WHERE id IN (SELECT id FROM excess) AND state = 'pending'"
+    "WHERE id IN (SELECT id FROM excess) AND state = 'pending' RETURNING id"
 )

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import CursorResult, Row, text
+from sqlalchemy import Row, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -108,11 +108,9 @@ def apply_receipts(session: Session, *, now: datetime, limit: int = BATCH) -> tu
 
 def _insert_new(session: Session, table: type[Receipt] | type[Inbound], rows: list[dict[str, Any]]) -> int:
     insert = (sqlite.insert if is_sqlite(session) else postgresql.insert)(table)
-    new = 0
-    for row in rows:
-        result = session.execute(insert.values(row).on_conflict_do_nothing())
-        new += result.rowcount if isinstance(result, CursorResult) else 0
-    return new
+    # What comes back tells the new ones; the driver's count of rows does not, on every database.
+    made = [session.scalars(insert.values(row).on_conflict_do_nothing().returning(table.id)).all() for row in rows]
+    return sum(len(ids) for ids in made)
 
 
 _COLUMNS = (

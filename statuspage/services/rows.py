@@ -35,6 +35,7 @@ def listed(session: Session, ids: Sequence[int]) -> str | list[int]:
 
 
 def changed(session: Session, statement: str, parameters: dict[str, Any]) -> int:
-    """Run one statement and return how many rows it changed."""
+    """Run one statement and return how many rows it changed. It must begin with its verb: the driver of SQLite counts
+    nothing behind a WITH."""
     result = session.execute(text(statement), parameters)
     return result.rowcount if isinstance(result, CursorResult) else 0

@@ -18,7 +18,7 @@ from notifiers.base import Accepted, Channel, Message, Query, Receipt, Settle
 from notifiers.fake import FakeNotifier
 from statuspage.clock import FrozenClock
 from statuspage.db import make_engine, make_sessions
-from statuspage.jobs import lane, turn, window
+from statuspage.jobs import lane, recheck, settle, turn, window
 from statuspage.jobs.options import EngineOptions
 from statuspage.jobs.sender import Sender
 from tests.databases import NOW
@@ -47,14 +47,14 @@ class Ledger(FakeNotifier):
         self._die_after = die_after
         self.taken = 0
 
-    async def send(self, messages: Sequence[Message], settle: Settle) -> None:
+    async def send(self, messages: Sequence[Message], answer: Settle) -> None:
         for message in messages:
             if self.taken == self._die_after:
                 die()
             with self._path.open("a") as lines:
                 lines.write(json.dumps([message.delivery_id, message.attempt, message.to]) + "\n")
             self.taken += 1
-            settle(message, Accepted(f"ledger-{message.delivery_id}-{message.attempt}", "fake", 1))
+            answer(message, Accepted(f"ledger-{message.delivery_id}-{message.attempt}", "fake", 1))
             await asyncio.sleep(0)
 
     async def reconcile(self, queries: Sequence[Query]) -> list[Receipt]:
@@ -94,13 +94,13 @@ def arm(step: str, notifier: Ledger) -> None:
         patched._claim = late(turn.Turn._claim, when=lambda result, *_: result is not None)
     elif step == "recheck":
         patched = window
-        patched.recheck = late(window.recheck)
+        patched.recheck = late(recheck.recheck)
     elif step == "mark":
         patched = lane.Lane
         patched._hand_over = early(lane.Lane._hand_over, when=lambda _self, following, *_: bool(following.messages))
     elif step == "send":
         patched = turn
-        patched.settle = early(turn.settle, when=lambda _session, _channel, settled, *_: bool(settled))
+        patched.settle = early(settle.settle, when=lambda _session, _channel, settled, *_: bool(settled))
     elif step == "settle":
         patched = turn.Turn
         patched.take = late(turn.Turn.take, when=lambda _result, _self, settled, *_: bool(settled))

@@ -1,0 +1,84 @@
+"""How a campaign and its preview are shown on the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+from sqlalchemy.orm import Session
+
+from statuspage.commands.printing import local, print_facts, print_table
+from statuspage.domain.delivery import TOLD, DeliveryState
+from statuspage.models import Campaign, Incident
+from statuspage.services import counts
+from statuspage.services.preview import Preview
+
+_TIMES = ("created_at", "approved_at", "scheduled_at", "started_at", "first_accepted_at", "expanded_at", "finished_at")
+
+
+def document(session: Session, campaign: Campaign) -> dict[str, Any]:
+    """The campaign with its counters: `open` still waits or is in flight, `told` was taken or delivered."""
+    found = counts.read(session, campaign.id)
+    incident = None if campaign.incident_id is None else session.get(Incident, campaign.incident_id)
+    return {
+        "id": campaign.public_id,
+        "name": campaign.name,
+        "incident": None if incident is None else incident.public_id,
+        "kind": campaign.kind.value,
+        "state": campaign.state.value,
+        "pause_reason": campaign.pause_reason,
+        "channels": list(campaign.channels),
+        "audience": campaign.audience,
+        "cost_ceiling": campaign.cost_ceiling,
+        "currency": campaign.currency,
+        "content_hash": campaign.content_hash,
+        "break_glass": campaign.break_glass_reason is not None,
+        "version": campaign.version,
+        **{name: getattr(campaign, name) for name in _TIMES},
+        "told": counts.total(found, *TOLD),
+        "open": counts.total(found, DeliveryState.PENDING),
+        "counts": [
+            {"channel": one.channel, "state": one.state.value, "reason": one.reason or None, "n": one.n}
+            for one in found
+        ],
+    }
+
+
+def print_status(shown: dict[str, Any], zone: ZoneInfo) -> None:
+    facts = {name: value for name, value in shown.items() if name not in ("counts", *_TIMES)}
+    print_facts({**facts, **{name.removesuffix("_at"): local(shown[name], zone) for name in _TIMES if shown[name]}})
+    if shown["counts"]:
+        click.echo()
+        names = ("channel", "state", "reason", "n")
+        print_table(names, [tuple(row[name] for name in names) for row in shown["counts"]])
+
+
+def preview_document(shown: Preview) -> dict[str, Any]:
+    return {
+        **shown.summary(),
+        "currency": shown.currency,
+        "content_hash": shown.content_hash,
+        "missing": list(shown.texts.missing),
+        "warnings": {locale: list(found) for locale, found in shown.warnings.items()},
+        "texts": shown.texts.bodies,
+    }
+
+
+def print_preview(shown: Preview) -> None:
+    rows: list[tuple[object, ...]] = []
+    for one in shown.channels:
+        rows += [(one.channel, locale, n, one.segments_each.get(locale)) for locale, n in sorted(one.by_locale.items())]
+        rows += [(one.channel, f"not told: {reason}", n, None) for reason, n in sorted(one.left_out.items())]
+        if one.merged:
+            rows.append((one.channel, "same address as another", one.merged, None))
+    print_table(("channel", "", "people", "segments each"), rows)
+    click.echo()
+    facts: dict[str, object] = {"messages": shown.recipients, "cost": f"{shown.cost} {shown.currency}"}
+    if shown.texts.missing:
+        facts["missing"] = shown.texts.missing
+    for locale, found in shown.warnings.items():
+        facts[f"warning, {locale}"] = found
+    print_facts(facts)
+    for name, body in sorted(shown.texts.flat().items()):
+        click.echo(f"\n[{name}]\n{body}")
