@@ -65,7 +65,7 @@ def request_signup(session: Session, email: str, locale: str, settings: Settings
     subscription = _pending(session, contact, now)
     name = confirmation_name(subscription, now)
     recipient = Recipient(contact.id, address, address_hash, locale, settings.time_zone, name)
-    outbox.enqueue_confirmation(session, recipient, _wording(settings), settings.default_locale, now=now)
+    outbox.enqueue_confirmation(session, recipient, wording(settings), settings.default_locale, now=now)
     audit.record(session, PUBLIC, "signup.requested", "subscription", subscription, now)
 
 
@@ -212,7 +212,7 @@ def _pending(session: Session, contact: Contact, now: datetime) -> str:
     return str(row.public_id)
 
 
-def _wording(settings: Settings) -> dict[str, dict[str, str]]:
+def wording(settings: Settings) -> dict[str, dict[str, str]]:
     """The mail in every language, its `{link}` still open: the sender signs it as it goes out."""
     values = {"operator": settings.operator_name}
     return {
