@@ -14,6 +14,8 @@ from statuspage.services import installation
 from statuspage.services.addresses import AddressKey
 
 PARTS = ("web", "scheduler", "sender")
+WORKER_STOP_SECONDS = 5
+"""Less than the supervisor's patience with the whole part."""
 
 
 @click.command()
@@ -38,6 +40,8 @@ def web(parts: Composition) -> None:
     """The public page and the console. Serves the published page even while the database is dead."""
     settings = parts.settings
     options = {"interface": "asgi", "host": settings.host, "port": settings.port, "workers": settings.web_workers}
+    # A worker that is told to stop while it starts does not hear it, and granian would wait for it for ever.
+    options["workers-kill-timeout"] = WORKER_STOP_SECONDS
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     # Becoming granian leaves behind what this process loaded to read the settings: half of its memory.
     command = [sys.executable, "-m", "granian", *words, "--no-ws", "--respawn-failed-workers", "app:front"]

@@ -170,7 +170,7 @@ class Place:
             if process.poll() is None:
                 process.terminate()
             try:
-                process.wait(10)
+                process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, 9)
                 process.wait()
