@@ -54,7 +54,6 @@ def test_known_texts_are_counted_alike(kind: str) -> None:
     assert disagreements(VECTORS[kind]) == []
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_random_texts_are_counted_alike(seed: int) -> None:
+def test_random_texts_are_counted_alike() -> None:
     """Two thousand texts of GSM, Cyrillic, Chinese, emoji and all mixed are counted alike."""
-    assert disagreements(texts(seed)) == []
+    assert disagreements(texts(seed=1)) == []
