@@ -79,7 +79,8 @@ class Turn:
         if self._hand is None and room:
             self._hand = self._claim()
         hand = self._hand
-        if not settled and hand is None:
+        if not settled and (hand is None or not room):
+            # A full window while the provider is slow: nothing to write, so no writer is kept waiting either.
             return Next()
         now = self._means.clock.now()
         following = Next()
