@@ -38,7 +38,7 @@ migrate: $(RUN) ## bring the database to this version
 	exec $(BIN)/statuspage db upgrade
 
 test: lint ## lint, types, floors, and every test but those of make proof
-	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/proof
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/e2e --ignore=tests/proof
 
 lint: $(TEST) ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

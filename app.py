@@ -49,7 +49,7 @@ def _make_front() -> Any:
 
     try:
         application = _make_app()
-    except Exception:
+    except Exception:  # noqa: BLE001 -- any fault at all
         # Whatever is wrong with the console, the published page is served.
         structlog.get_logger(__name__).exception("front.no_application")
         application = None

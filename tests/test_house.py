@@ -22,7 +22,10 @@ MIGRATIONS = "statuspage/migrations/versions/"  # a migration is one list of tab
 ALLOWED_LONG: dict[str, str] = {}
 """path or path:function → why it may be longer; empty at best."""
 
-UNAUDITED: dict[str, str] = {}
+UNAUDITED: dict[str, str] = {
+    "statuspage/services/people.py:imports": "lists the runs of the importer and writes nothing",
+    "statuspage/services/report.py:gather": "reads the figures of a report and writes nothing",
+}
 """path:function of a verb that takes an actor and writes no audit row itself → why."""
 
 ROUTE_WORDS = frozenset({"get", "post", "put", "patch", "delete", "route"})

@@ -110,7 +110,7 @@ class Mirror:
     def _replace(self, path: Path, body: bytes) -> None:
         """The whole new file or the whole old one, also after a power cut or on a full disk."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Threads of one web process may store the same blob at once, so the process alone does not make the name unique.
+        # Threads of one web process may store one blob at once: the process id alone would name the same file for both.
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
         try:
             with temporary.open("wb") as file:

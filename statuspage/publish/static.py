@@ -10,7 +10,7 @@ from statuspage.publish.site import LOST, Site
 
 
 def write_files(site: Site, target: Path) -> int:
-    """Write each path of `site` below `target`, each file replaced whole. A page becomes `path/index.html`. How many."""
+    """Write every path of `site` below `target`, each file replaced whole. A page becomes `path/index.html`."""
     target.mkdir(parents=True, exist_ok=True)
     default = site.view.operator.default_locale
     count = 0

@@ -173,13 +173,7 @@ def _draft(
     told_by: Campaign | None,
     now: datetime,
 ) -> Campaign:
-    kind = CampaignKind.END_NOTICE if template.purpose in _END_PURPOSES else CampaignKind.INCIDENT_NOTICE
-    if kind is CampaignKind.END_NOTICE and (told_by is None or told_by.incident_id != incident.id):
-        raise RuleError(
-            "campaign.told_by_missing",
-            "told_by: an end notice goes to those whom a campaign of this incident told. Name that campaign.",
-            "told_by",
-        )
+    kind = _kind(incident, template, told_by)
     campaign = Campaign(
         incident_id=incident.id,
         told_by_id=told_by.id if told_by is not None and kind is CampaignKind.END_NOTICE else None,
@@ -201,16 +195,21 @@ def _draft(
     session.add(campaign)
     session.flush()
     campaign_texts.copy_template(session, campaign, template, now)
-    audit.record(
-        session,
-        actor,
-        "campaign.drafted",
-        "campaign",
-        campaign.public_id,
-        now,
-        {"incident": incident.public_id, "template": template.key},
-    )
+    told = {"incident": incident.public_id, "template": template.key}
+    audit.record(session, actor, "campaign.drafted", "campaign", campaign.public_id, now, {**told})
     return campaign
+
+
+def _kind(incident: Incident, template: MessageTemplate, told_by: Campaign | None) -> CampaignKind:
+    if template.purpose not in _END_PURPOSES:
+        return CampaignKind.INCIDENT_NOTICE
+    if told_by is None or told_by.incident_id != incident.id:
+        raise RuleError(
+            "campaign.told_by_missing",
+            "told_by: an end notice goes to those whom a campaign of this incident told. Name that campaign.",
+            "told_by",
+        )
+    return CampaignKind.END_NOTICE
 
 
 def _apply(session: Session, campaign: Campaign, edit: Edit, now: datetime) -> None:

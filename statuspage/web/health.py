@@ -19,7 +19,6 @@ from statuspage.web.access import access
 from statuspage.web.proxies import from_loopback
 from statuspage.web.wiring import now, wiring
 
-
 blueprint = Blueprint("health", __name__)
 
 

@@ -87,7 +87,14 @@ def test_the_main_job(engineer: Page, approver: Page, visit: Visit, shoot: Shoot
         shoot(reader, f"public-{locale}")
 
     _campaign(engineer, approver, shoot)
+    _update(engineer, room)
+    _sees(reader, "/zh/", "已修复，正在观察。")
+    _end(engineer, shoot)
+    for locale, words in RESOLVED.items():
+        _sees(reader, f"/{locale}/incidents/{room.rpartition('/')[2]}", words)
 
+
+def _update(engineer: Page, room: str) -> None:
     engineer.goto(room)
     engineer.click("text=Write an update")
     engineer.click("text=Repaired, watching >> nth=0")
@@ -97,8 +104,9 @@ def test_the_main_job(engineer: Page, approver: Page, visit: Visit, shoot: Shoot
     engineer.select_option("[name=state]", "monitoring")
     engineer.click("main button.first")
     expect(engineer.locator(".updates")).to_contain_text("Repaired; we are watching it.")
-    _sees(reader, "/zh/", "已修复，正在观察。")
 
+
+def _end(engineer: Page, shoot: Shoot) -> None:
     engineer.click("a.first")
     shoot(engineer, "restore")
     engineer.click("main button.first")
@@ -112,8 +120,6 @@ def test_the_main_job(engineer: Page, approver: Page, visit: Visit, shoot: Shoot
     engineer.click("main button.first")
     expect(engineer.locator(".head")).to_contain_text("Resolved")
     shoot(engineer, "resolved")
-    for locale, words in RESOLVED.items():
-        _sees(reader, f"/{locale}/incidents/{room.rpartition('/')[2]}", words)
 
 
 def _sees(reader: Page, address: str, words: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from statuspage.clock import FrozenClock
 from statuspage.config import Settings
@@ -105,14 +106,18 @@ def world(sessions: Sessions, clock: FrozenClock, tmp_path: Path) -> World:
                 new_state=major,
             )
         )
-        for entity, entity_id, field, bodies in (
-            ("component", component.id, "name", {"ru": "Пополнение", "zh": "充值", "en": "Top-up"}),
-            ("component", calls.id, "name", {"ru": "Звонки", "zh": "通话", "en": "Calls"}),
-            ("incident", incident.id, "title", {"ru": "Не работает пополнение", "en": "Top-up is down"}),
-            ("incident_update", told.id, "body", {"ru": "Выясняем.", "zh": "正在排查。", "en": "We are looking."}),
-        ):
-            texts.write(session, entity, entity_id, field, bodies, "ru", NOW)
+        _name(session, component, calls, incident, told)
     return World(sessions, settings, clock)
+
+
+def _name(session: Session, component: Component, calls: Component, incident: Incident, told: IncidentUpdate) -> None:
+    for entity, entity_id, field, bodies in (
+        ("component", component.id, "name", {"ru": "Пополнение", "zh": "充值", "en": "Top-up"}),
+        ("component", calls.id, "name", {"ru": "Звонки", "zh": "通话", "en": "Calls"}),
+        ("incident", incident.id, "title", {"ru": "Не работает пополнение", "en": "Top-up is down"}),
+        ("incident_update", told.id, "body", {"ru": "Выясняем.", "zh": "正在排查。", "en": "We are looking."}),
+    ):
+        texts.write(session, entity, entity_id, field, bodies, "ru", NOW)
 
 
 def _incident(now: datetime) -> Incident:
