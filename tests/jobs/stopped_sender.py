@@ -4,8 +4,8 @@ Run by tests/jobs/stage.py, which kills it there or lets it go on later, never b
 
     python -m tests.jobs.stopped_sender
 
-What it is to do comes as one line of JSON on its standard input, so that it can be started ahead of its test. Of the tests
-it imports the ledger alone, to be there sooner.
+What it is to do comes as one line of JSON on its standard input, so that it can be started ahead of its test. To be
+there sooner, it imports the ledger alone of all that the tests have.
 """
 
 from __future__ import annotations

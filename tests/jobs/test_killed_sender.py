@@ -25,7 +25,7 @@ from statuspage.jobs.claim import claim
 from statuspage.jobs.lane import LEASE_MARGIN, since_boot
 from tests.databases import NOW
 from tests.jobs.ledger import Ledger, read
-from tests.jobs.stage import EMAIL, PEOPLE, SMS, Spare, Stage
+from tests.jobs.stage import EMAIL, PATIENCE, PEOPLE, SMS, Spare, Stage
 from tests.jobs.stopped_sender import CLAIM, STEPS, WINDOW
 from tests.outbox import World
 
@@ -208,7 +208,7 @@ class _Jump:
         if self._windows == 2:
             self._stage.pass_time(self._by)
             self._jumped.set()
-            await asyncio.to_thread(self._reaped.wait)
+            await asyncio.to_thread(self._reaped.wait, PATIENCE)
 
     def reaped(self) -> None:
         """Called after each round of the tasks, of which the first may have begun before the jump."""
