@@ -115,18 +115,19 @@ def _approved(world: World, configured: Settings, channels: tuple[Channel, ...])
 
 
 _NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
-_ACCOUNTS = _NUMBERS + "INSERT INTO account (id, external_id) SELECT i, 'A' || i FROM n"
+_ACCOUNTS = f"{_NUMBERS} INSERT INTO account (id, external_id) SELECT i, 'A' || i FROM n"  # noqa: S608 -- our own words
 _CONTACTS = (
-    _NUMBERS + "INSERT INTO contact (id, account_id, language, sms, sms_hash, email, email_hash, valid_from, valid_to) "
-    "SELECT i, i, CASE i % 3 WHEN 0 THEN 'ru' WHEN 1 THEN 'zh' ELSE 'en' END, '+7900' || printf('%07d', i), "
-    "lower(hex(randomblob(16))), 'user' || i || '@example.test', lower(hex(randomblob(16))), 1, ? FROM n"
+    f"{_NUMBERS} INSERT INTO contact (id, account_id, language, sms, sms_hash, email, email_hash, "  # noqa: S608
+    "valid_from, valid_to) SELECT i, i, CASE i % 3 WHEN 0 THEN 'ru' WHEN 1 THEN 'zh' ELSE 'en' END, "
+    "'+7900' || printf('%07d', i), lower(hex(randomblob(16))), "
+    "'user' || i || '@example.test', lower(hex(randomblob(16))), 1, ? FROM n"
 )
 _LINES = (
-    _NUMBERS + "INSERT INTO line (id, account_id, contact_id, key, msisdn, segment_id, region_id, valid_from, "
-    "valid_to) SELECT i, i, i, '+7900' || i, '+7900' || i, 1 + (i % 20 = 0), 1, 1, ? FROM n"
+    f"{_NUMBERS} INSERT INTO line (id, account_id, contact_id, key, msisdn, segment_id, region_id, "  # noqa: S608
+    "valid_from, valid_to) SELECT i, i, i, '+7900' || i, '+7900' || i, 1 + (i % 20 = 0), 1, 1, ? FROM n"
 )
 _SUBSCRIPTIONS = (
-    _NUMBERS + "INSERT INTO subscription (contact_id, channel, topic, state, basis, source, at) "
+    f"{_NUMBERS} INSERT INTO subscription (contact_id, channel, topic, state, basis, source, at) "  # noqa: S608
     "SELECT i, ?, 'service', CASE WHEN i % 50 = 0 THEN 'refused' ELSE 'active' END, 'contract', 'import', "
     "'2026-01-01 00:00:00.000000' FROM n"
 )

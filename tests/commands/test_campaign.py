@@ -1,0 +1,75 @@
+"""The command line of campaigns: from the draft to the deliveries, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from statuspage.db import transaction
+from statuspage.domain.campaign import CampaignState
+from statuspage.services import campaigns
+from tests.commands.conftest import Run
+from tests.outbox import Person
+from tests.outbox import World as Outbox
+from tests.services.world import World
+
+
+def _json(run: Run, *arguments: str) -> Any:
+    code, out, err = run(*arguments, "--json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+@pytest.fixture
+def incident(run: Run, world: World) -> str:
+    """A declared outage that concerns ten people of the sample operator."""
+    Outbox.beside(world.sessions).people(*(Person(n, language=("ru", "zh", "en")[n % 3]) for n in range(10)))
+    return str(_json(run, "incident", "declare", "--template", "billing_outage")["id"])
+
+
+@pytest.mark.usefixtures("incident")
+def test_whole_campaign_by_command_line(run: Run, world: World, incident: str) -> None:
+    """Draft, preview, request, start, pause, resume, cancel; each answer is the campaign as it stands."""
+    drafted = _json(run, "campaign", "draft", incident, "--template", "outage", "--channel", "sms")
+    public_id = drafted["id"]
+    assert drafted["state"] == "draft"
+    shown = _json(run, "campaign", "preview", public_id)
+    assert shown["missing"] == []
+    assert shown["channels"]["sms"]["recipients"] > 0
+    code, out, _ = run("campaign", "preview", public_id)
+    assert code == 0
+    assert "segments each" in out
+    assert _json(run, "campaign", "request", public_id)["state"] == "approved"
+    assert _json(run, "campaign", "start", public_id)["state"] == "running"
+    assert run("campaign", "start", public_id)[0] == 1
+    assert run("campaign", "pause", public_id, "--reason", "wait")[0] == 0
+    assert _json(run, "campaign", "status", public_id)["pause_reason"] == "wait"
+    assert run("campaign", "resume", public_id)[0] == 0
+    assert run("campaign", "cancel", public_id)[0] == 0
+    assert [one["state"] for one in _json(run, "campaign", "list")] == ["cancelled"]
+    assert _json(run, "campaign", "deliveries", public_id) == []
+    with transaction(world.sessions, read_only=True) as session:
+        assert campaigns.get_campaign(session, public_id).state is CampaignState.CANCELLED
+
+
+def test_no_pipe_approves(run: Run, incident: str) -> None:
+    """Approval asks a person at a terminal; anything else is wrong use (exit 2)."""
+    public_id = _json(run, "campaign", "draft", incident, "--channel", "sms")["id"]
+    code, _, err = run("campaign", "approve", public_id)
+    assert code == 2
+    assert "terminal" in err
+
+
+def test_a_refusal_names_what_is_wrong(run: Run, incident: str) -> None:
+    """An unknown campaign, an audience with a typing error and a missing field end with 1 and say so."""
+    public_id = _json(run, "campaign", "draft", incident, "--channel", "sms")["id"]
+    for arguments, said in (
+        (("status", "zzzzzzzzzzzz"), "zzzzzzzzzzzz"),
+        (("edit", public_id, "--audience", "segment = prepayd"), "prepaid"),
+        (("edit", public_id, "--text", "sms.ru={nobody}"), "nobody"),
+    ):
+        code, _, err = run("campaign", *arguments)
+        assert code == 1
+        assert said in err
