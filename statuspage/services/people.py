@@ -113,14 +113,10 @@ def counts(session: Session, actor: Actor) -> PeopleCounts:
     )
 
 
-def list_imports(session: Session, actor: Actor, limit: int = 20) -> Sequence[PeopleImport]:
+def imports(session: Session, actor: Actor, limit: int = 20) -> Sequence[PeopleImport]:
     """The newest runs first."""
     actor.require(Permission.SUBSCRIBER_VIEW)
     return session.scalars(select(PeopleImport).order_by(PeopleImport.id.desc()).limit(limit)).all()
-
-
-imports = list_imports
-"""The name the console uses."""
 
 
 def find(session: Session, actor: Actor, text: str, settings: Settings) -> list[Person]:
