@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 from statuspage.composition import Composition
 from statuspage.db import transaction
 from statuspage.models import PageState
+from statuspage.services import installation
+from statuspage.services.addresses import AddressKey
 from statuspage.services.operator_facts import OperatorFacts
 
 logger = structlog.get_logger(__name__)
@@ -25,8 +27,13 @@ def reading(parts: Composition) -> AbstractContextManager[Session]:
 
 @contextmanager
 def writing(parts: Composition) -> Iterator[Session]:
-    """A transaction for verbs; when it left the public page out of date, the page is published before the end."""
+    """A transaction for verbs; when it left the public page out of date, the page is published before the end.
+
+    Refused with another SECRET_KEY than the installation's, whose opt-outs it could not recognise.
+    """
+    key = AddressKey.derive(parts.settings.secret_key.get_secret_value())
     with transaction(parts.sessions) as session:
+        installation.check_key(session, key)
         yield session
         session.flush()
         behind = session.scalar(select(PageState.wanted > PageState.published))

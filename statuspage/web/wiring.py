@@ -19,6 +19,7 @@ from statuspage.clock import Clock
 from statuspage.config import Settings
 from statuspage.db import Sessions, transaction
 from statuspage.models import PageState
+from statuspage.services import installation
 from statuspage.services.addresses import AddressKey
 
 EXTENSION = "statuspage"
@@ -49,6 +50,7 @@ class Wiring:
     def writing(self) -> Iterator[Session]:
         """A transaction for verbs; when it has raised the wanted revision, the page is published before the answer."""
         with transaction(self.sessions) as session:
+            installation.check_key(session, self.address_key)
             yield session
             behind = session.execute(select(PageState.wanted, PageState.published)).one_or_none()
         if behind is not None and behind.wanted > behind.published:
