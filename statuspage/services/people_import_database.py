@@ -49,5 +49,5 @@ def _engine(sessions: Sessions) -> Engine:
 
 
 def _tune(connection: sqlite3.Connection, _record: Any) -> None:
-    for pragma in ("synchronous=NORMAL", "foreign_keys=OFF", "cache_size=-131072", "wal_autocheckpoint=4000"):
+    for pragma in ("synchronous=NORMAL", "foreign_keys=OFF", "cache_size=-131072", "wal_autocheckpoint=16000"):
         connection.execute(f"PRAGMA {pragma}").close()
