@@ -13,11 +13,11 @@ from email.message import Message as Mail
 from email.policy import compat32
 
 from notifiers.base import BadSignature, Failure, Receipt, ReceiptState
+from notifiers.bounce_gate import bounded, head
 from notifiers.smtp_codes import enhanced, verdict
 from notifiers.verp import Named, Verp
 
 BOUNCE_PATH = "/callbacks/mail/bounce"
-LONGEST = 10_000_000
 _ADDRESSED = ("To", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To")
 _ORIGINAL = ("text/rfc822-headers", "message/rfc822", "message/rfc822-headers", "text/rfc822")
 _STATES: dict[str, ReceiptState] = {
@@ -37,8 +37,26 @@ class Bounces:
         self._verp = verp
 
     def parse(self, raw: bytes, received_at: datetime) -> list[Receipt]:
-        """Raises `BadSignature` when no signed address of ours is in it; an out-of-office answer is []."""
-        mail = message_from_bytes(raw[:LONGEST], policy=compat32)
+        """An out-of-office answer is [].
+
+        Raises `BadSignature` when no signed address of ours is in the first 256 kB, and when parsing it would cost
+        more than a bounce may: whoever got one of our mails has an address to sign such a thing with.
+        """
+        read = head(raw)
+        if not (self._signed(read) and bounded(read)):
+            raise BadSignature(self._provider)
+        try:
+            return self._read(message_from_bytes(read, policy=compat32), received_at)
+        except RecursionError:
+            # Its thousand frames would be logged.
+            raise BadSignature(self._provider) from None
+
+    def _signed(self, read: bytes) -> bool:
+        """Whether an authentic address of ours stands anywhere in it, sought without parsing."""
+        text = read.decode("latin-1")
+        return (self._verp.read_sender(text) or self._verp.read_message_id(text)) is not None
+
+    def _read(self, mail: Mail, received_at: datetime) -> list[Receipt]:
         named = self._named(mail)
         if named is None:
             raise BadSignature(self._provider)

@@ -16,6 +16,8 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 REDACTED = "[redacted]"
+MOST_FRAMES = 20
+"""The innermost ones tell where it broke; a runaway recursion has a thousand."""
 _KEYS = frozenset(
     {
         *("level", "logger", "timestamp", "error", "trace", "pid", "part", "signal", "version"),
@@ -83,7 +85,7 @@ def describe_exception(_logger: object, _method: str, event: EventDict) -> Event
     error = given if isinstance(given, BaseException) else (sys.exc_info()[1] if given is True else _second(given))
     if isinstance(error, BaseException):
         event["error"] = type(error).__name__
-        frames = traceback.extract_tb(error.__traceback__)
+        frames = traceback.extract_tb(error.__traceback__, limit=-MOST_FRAMES)
         event["trace"] = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
     return event
 

@@ -84,6 +84,24 @@ def test_an_exception_is_a_type_and_places(log: io.StringIO) -> None:
     assert "Anna" not in log.getvalue()
 
 
+def test_a_runaway_recursion_is_told_in_twenty_frames(log: io.StringIO) -> None:
+    """Of a deep traceback the innermost frames are kept, so that a log line stays short."""
+
+    def sink(levels: int) -> None:
+        if levels == 0:
+            raise RecursionError
+        sink(levels - 1)
+
+    try:
+        sink(500)
+    except RecursionError:
+        structlog.get_logger("statuspage").exception("callback failed")
+    trace = said(log)["trace"]
+    assert len(trace) == 20
+    assert all(frame.endswith(" sink") for frame in trace)
+    assert len(log.getvalue()) < 2_000
+
+
 def test_libraries_are_redacted_too(log: io.StringIO) -> None:
     """A library's own log goes the same way."""
     logging.getLogger("aiosmtpd").warning("RCPT TO %s at %s, smtp://user:pass-word@mail", MAIL, PHONE)

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import time
+from email.message import Message as Mail
+
 import pytest
 
+from notifiers import bounce as bounce_module
 from notifiers.base import BadSignature, Failure, Receipt
 from notifiers.bounce import Bounces
 from notifiers.standins.smtp_bounces import bounce
@@ -121,3 +125,80 @@ def test_a_bounce_of_somebody_elses_mail_is_refused(raw: bytes) -> None:
     """Without an address that we signed nobody can silence a customer."""
     with pytest.raises(BadSignature):
         BOUNCES.parse(raw, NOW)
+
+
+def _nested(levels: int, size: int, *, to: str) -> bytes:
+    opened = "".join(f'Content-Type: multipart/mixed; boundary="b{level}"\n\n--b{level}\n' for level in range(levels))
+    return f"To: {to}\n{opened}\n".encode().ljust(size, b"\n")
+
+
+MULTIPART = f'To: {SENDER}\nContent-Type: multipart/mixed; boundary="b"\n'.encode()
+REFUSED = {
+    "400 multiparts of nobody": _nested(400, 990_000, to="anna@example.com"),
+    "400 multiparts": _nested(400, 990_000, to=SENDER),
+    "5,000 multiparts": _nested(5_000, 990_000, to=SENDER),
+    "5,000 messages": f"To: {SENDER}\n".encode() + b"Content-Type: message/rfc822\n\n" * 5_000,
+    "a Content-Type of semicolons": f'To: {SENDER}\nContent-Type: multipart/mixed; "'.encode() + b";" * 900_000,
+    "a folded one": f'To: {SENDER}\nContent-Type: multipart/mixed; "'.encode() + (b";" * 70 + b"\r\n ") * 9_000,
+    "forged addresses": f"To: {SENDER[:-40]}\n".encode() + (b"d1." + b"0" * 20 + b"@") * 40_000,
+}
+HARMLESS = {
+    "10 multiparts of empty lines": _nested(10, 990_000, to=SENDER),
+    "empty parts": MULTIPART + b"\n" + b"--b\n" * 250_000,
+    "empty digest": MULTIPART.replace(b"mixed", b"digest") + b"\n" + b"--b\n\n" * 200_000,
+    "10 digests": _nested(10, 500, to=SENDER).replace(b"mixed", b"digest") + b"--b9\n\n" * 100_000,
+    "empty reports": f"To: {SENDER}\nContent-Type: message/delivery-status\n\n".encode() + b"a: b\n\n" * 140_000,
+    "header fields": MULTIPART + b"To: \xff@\n" * 120_000,
+    "one line": f"To: {SENDER}\n\n".encode() + b"d1" * 490_000,
+}
+
+
+@pytest.mark.parametrize("raw", REFUSED.values(), ids=REFUSED)
+def test_a_mail_that_is_dear_to_parse_is_refused_unparsed(raw: bytes) -> None:
+    """Nobody buys seconds of the processor with one mail, not even with an address that we signed."""
+    began = time.process_time()
+    with pytest.raises(BadSignature):
+        BOUNCES.parse(raw, NOW)
+    assert time.process_time() - began < 0.2
+
+
+@pytest.mark.parametrize("raw", HARMLESS.values(), ids=HARMLESS)
+def test_the_dearest_mail_within_the_bounds_is_cheap(raw: bytes) -> None:
+    """What passes the bounds is parsed up to a number of bytes and lines only, and is no news."""
+    began = time.process_time()
+    assert BOUNCES.parse(raw, NOW) == []
+    assert time.process_time() - began < 0.2
+
+
+def test_nothing_is_parsed_for_a_stranger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a signed address the parser is not reached."""
+
+    def parsed(*_given: object, **_named: object) -> Mail:
+        raise AssertionError("parsed")
+
+    monkeypatch.setattr(bounce_module, "message_from_bytes", parsed)
+    with pytest.raises(BadSignature):
+        BOUNCES.parse(bounce("anna@example.com", "p@example.com", "x@y", "5.1.1", "no"), NOW)
+
+
+def test_a_recursion_that_slips_through_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A parser that gives up leaves no traceback of a thousand frames."""
+
+    def parsed(*_given: object, **_named: object) -> Mail:
+        raise RecursionError
+
+    monkeypatch.setattr(bounce_module, "message_from_bytes", parsed)
+    with pytest.raises(BadSignature):
+        BOUNCES.parse(bounce(SENDER, "p@example.com", MESSAGE_ID, "5.1.1", "no"), NOW)
+
+
+def test_a_report_that_encloses_a_large_mail_is_read() -> None:
+    """The report stands before what it encloses, so a mail cut off at 256 kB still tells what happened."""
+    raw = bounce(SENDER, "person41@example.com", MESSAGE_ID, "5.1.1", "no") + b"x" * 70 * 10_000
+    assert _one(raw).error_code == "5.1.1"
+
+
+def test_paths_of_links_are_not_levels() -> None:
+    """A text that links to many pages named "message" is not taken for a nested mail."""
+    away = f"To: {SENDER}\n\n" + "https://example.com/message/1 /message/2\n" * 50
+    assert BOUNCES.parse(away.encode(), NOW) == []
