@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 
 LONGEST = 256_000
-"""Bytes read; our mails are a tenth of it, and a report stands before the mail that it encloses."""
+"""Bytes read; a report stands before the mail that it encloses, so the cut falls into the latter."""
 MOST_LINES = 3_000
 MOST_LEVELS = 10
-"""Of either kind; the bounce of a bounce has four."""
+"""Of either kind; a bounce has one or two of each."""
 LONGEST_TYPE = 2_000
 """Bytes of one Content-Type, folded lines included."""
 # Without either word before a slash the parser opens no level; the path of a URL is not taken for a type.
