@@ -21,6 +21,7 @@ from statuspage.environment import load
 
 def compose() -> Composition:
     """Read the settings and build what every process needs; opens no connection. Raises ConfigError."""
+    os.umask(0o077)  # what is kept here is about people, whatever the mode of the directory it is kept in
     settings = load(os.environ)
     logs.configure(settings.log_format)
     sessions = make_sessions(make_engine(settings.database_url.get_secret_value()))

@@ -20,12 +20,14 @@ def audit() -> None:
 
 
 @audit.command()
+@click.option("--head", help="A hash kept with an earlier report: its entry must still stand.")
 @as_json
 @click.pass_obj
-def verify(parts: Composition, json_wanted: bool) -> None:
+def verify(parts: Composition, head: str | None, json_wanted: bool) -> None:
     """Follow the chain from the first entry to the last."""
     with reading(parts) as session:
         count, broken = trail.verify(session)
+        cut = head is not None and not trail.contains(session, head)
     if json_wanted:
         print_json({"entries": count, "broken_at": None if broken is None else broken.entry_id})
     if broken is not None:
@@ -33,6 +35,8 @@ def verify(parts: Composition, json_wanted: bool) -> None:
             "audit.broken",
             f"The chain holds for {count} entries and breaks at entry {broken.entry_id}: it was changed.",
         )
+    if cut:
+        raise RuleError("audit.cut", "The entry with that hash is gone: entries were removed.", "head")
     if not json_wanted:
         click.echo(f"{count} entries, the chain holds.")
 

@@ -11,6 +11,14 @@ from statuspage.publish.site import LOST, Site
 
 def write_files(site: Site, target: Path) -> int:
     """Write every path of `site` below `target`, each file replaced whole. A page becomes `path/index.html`."""
+    mask = os.umask(0o022)  # what is written here is for everybody, unlike all else this process keeps
+    try:
+        return _write(site, target)
+    finally:
+        os.umask(mask)
+
+
+def _write(site: Site, target: Path) -> int:
     target.mkdir(parents=True, exist_ok=True)
     default = site.view.operator.default_locale
     count = 0

@@ -62,6 +62,11 @@ def approve(session: Session, actor: Actor, campaign: Campaign, *, seen_hash: st
         raise NotAllowed(
             "campaign.approval_by_person", "approver: only a person who has logged in approves.", "approver"
         )
+    if session.get_one(User, actor.id).must_change_password:
+        # Whoever made the log-in has seen that password, so it does not tell one person from another.
+        raise NotAllowed(
+            "campaign.first_password", "approver: a first password approves nothing. Choose your own first.", "approver"
+        )
     campaign_course.lock(session, campaign)
     check_approver(authors(session, campaign), actor.id)
     if campaign.state is CampaignState.APPROVED and campaign.approved_by == actor.id:

@@ -72,6 +72,11 @@ def verify(session: Session) -> tuple[int, BrokenLink | None]:
     return count, None
 
 
+def contains(session: Session, kept: str) -> bool:
+    """Whether the entry with the hash `kept` (from a report, say) still stands: a chain cut at its end holds too."""
+    return session.scalar(select(AuditEntry.id).where(AuditEntry.hash == kept)) is not None
+
+
 def entries(session: Session, entity: str | None = None, entity_id: str | None = None) -> Iterator[AuditEntry]:
     """In order; of one entity when named. Read page by page, so that no cursor stays open behind the caller."""
     query = select(AuditEntry).order_by(AuditEntry.id).limit(_PAGE)

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -35,6 +35,9 @@ from statuspage.services.texts import Texts
 from statuspage.services.updates import KEEP, Keep, NewUpdate
 
 _SCOPE = "incident.declare"
+
+LONGEST_BACK = timedelta(days=730)
+"""An older start is a slip of the pen; the history goes back two years."""
 
 
 @dataclass(frozen=True)
@@ -283,6 +286,12 @@ def _check_start(started_at: datetime | None, now: datetime) -> None:
         raise RuleError(
             "incident.start_in_future",
             f"started_at: {started_at.isoformat()} is later than now. Leave it empty for now.",
+            "started_at",
+        )
+    if started_at is not None and started_at < now - LONGEST_BACK:
+        raise RuleError(
+            "incident.start_too_long_ago",
+            f"started_at: {started_at.isoformat()} is more than {LONGEST_BACK.days} days ago. Is the year right?",
             "started_at",
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from sqlalchemy import select
@@ -183,10 +183,19 @@ def _take_over(incident: Incident, new: NewUpdate, now: datetime) -> None:
             setattr(incident, name, value)
 
 
+LONGEST_AHEAD = timedelta(days=366)
+
+
 def check_ahead(value: datetime, name: str, now: datetime) -> None:
     """Refuse a moment that has passed where one to come is meant."""
     if value <= now:
         raise RuleError("incident.time_passed", f"{name}: {value.isoformat()} has passed. Give a later moment.", name)
+    if value > now + LONGEST_AHEAD:
+        raise RuleError(
+            "incident.time_too_far",
+            f"{name}: {value.isoformat()} is more than {LONGEST_AHEAD.days} days ahead. Is the year right?",
+            name,
+        )
 
 
 def _said(value: datetime | Keep | None, current: datetime | None) -> datetime | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Engine, delete, text, update
+from sqlalchemy import Engine, delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from statuspage import schema
@@ -54,6 +54,32 @@ def test_database_refuses_change(sessions: Sessions, statement: object) -> None:
     _three(sessions)
     with pytest.raises(DBAPIError, match="append-only"), transaction(sessions) as session:
         session.execute(statement)  # type: ignore[call-overload]
+
+
+def test_database_refuses_replacement(sessions: Sessions) -> None:
+    """An entry cannot be written over by SQLite's REPLACE, which deletes without the trigger for deletion."""
+    _three(sessions)
+    with transaction(sessions, read_only=True) as session:
+        if session.get_bind().dialect.name != "sqlite":
+            pytest.skip("only SQLite has REPLACE")
+    with pytest.raises(DBAPIError, match="append-only"), transaction(sessions) as session:
+        session.execute(text("INSERT OR REPLACE INTO audit_entry SELECT * FROM audit_entry WHERE id = 1"))
+
+
+def test_a_cut_off_end_is_seen_by_a_hash_kept_elsewhere(sessions: Sessions) -> None:
+    """Entries cut off at the end leave a chain that holds, but not one that contains the hash kept with a report."""
+    _three(sessions)
+    with transaction(sessions) as session:
+        head = session.scalars(select(AuditEntry.hash).order_by(AuditEntry.id.desc())).first()
+        assert head is not None
+        assert audit.contains(session, head)
+        if session.get_bind().dialect.name == "sqlite":
+            session.execute(text("DROP TRIGGER audit_entry_no_delete"))
+        else:
+            session.execute(text("DROP TRIGGER audit_entry_no_change ON audit_entry"))
+        session.execute(delete(AuditEntry).where(AuditEntry.hash == head))
+        assert audit.verify(session) == (2, None)
+        assert not audit.contains(session, head)
 
 
 def test_failed_verb_leaves_no_entry(sessions: Sessions) -> None:

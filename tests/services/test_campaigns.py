@@ -16,7 +16,7 @@ from statuspage.db import Sessions, transaction
 from statuspage.domain.campaign import CampaignState
 from statuspage.domain.errors import NotAllowed, RuleError
 from statuspage.domain.incident import IncidentState
-from statuspage.models import AuditEntry, Campaign, Delivery, Incident
+from statuspage.models import AuditEntry, Campaign, Delivery, Incident, User
 from statuspage.services import approval, audit, campaign_course, campaign_texts, campaigns
 from statuspage.services.actor import CLI
 from statuspage.services.campaigns import Edit
@@ -97,6 +97,18 @@ def test_an_edit_voids_the_approval(world: World, configured: Settings) -> None:
     with refused("campaign.approval_void"), transaction(world.sessions) as session:
         campaign = campaigns.get_campaign(session, public_id)
         approval.approve(session, world.approver, campaign, seen_hash=seen, now=NOW)
+
+
+def test_a_first_password_approves_nothing(world: World, configured: Settings) -> None:
+    """Whoever made a log-in has seen its first password, so that log-in is no second person until it is changed."""
+    public_id = requested(world, configured, world.incident())
+    seen = str(world.campaign(public_id).content_hash)
+    with transaction(world.sessions) as session:
+        session.get_one(User, world.approver.id).must_change_password = True
+    with pytest.raises(NotAllowed, match="first password"), transaction(world.sessions) as session:
+        approval.approve(
+            session, world.approver, campaigns.get_campaign(session, public_id), seen_hash=seen, now=NOW
+        )
 
 
 def test_what_goes_out_is_what_was_approved(world: World, configured: Settings) -> None:

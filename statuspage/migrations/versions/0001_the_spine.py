@@ -1152,21 +1152,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempt")),
         sa.UniqueConstraint("delivery_id", "attempt", name=op.f("uq_attempt_delivery_id_attempt")),
     )
-    for table in APPEND_ONLY:
-        refuse_change(table)
+    for table, (first, second) in APPEND_ONLY.items():
+        refuse_change(table, first, second)
 
 
-APPEND_ONLY = ("audit_entry", "grace_ledger")
+APPEND_ONLY = {
+    "audit_entry": ("hash = NEW.hash", "id = NEW.id"),
+    "grace_ledger": ("policy_id = NEW.policy_id AND revision = NEW.revision", "id = NEW.id"),
+}
+"""Table → what makes a row the one that stands there already."""
 
 
-def refuse_change(table: str) -> None:
-    """What was written stays written: the database itself refuses UPDATE and DELETE."""
+def refuse_change(table: str, first: str, second: str) -> None:
+    """What was written stays written: the database itself refuses UPDATE, DELETE and SQLite's REPLACE."""
     if op.get_bind().dialect.name == "sqlite":
+        refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
         for verb in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
+            op.execute(f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} {refuse}")
+        # REPLACE deletes without the trigger for deletion.
+        there = f"EXISTS (SELECT 1 FROM {table} WHERE ({first}) OR ({second}))"  # noqa: S608 -- our own constants
+        op.execute(f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {there} {refuse}")
         return
     op.execute(
         f"CREATE FUNCTION {table}_refuse() RETURNS trigger LANGUAGE plpgsql AS "
