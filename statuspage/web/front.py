@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from a2wsgi import WSGIMiddleware
@@ -20,13 +19,9 @@ from a2wsgi import WSGIMiddleware
 from statuspage.i18n import LANGUAGE_TAGS, negotiate
 from statuspage.publish.manifest import Entry, Manifest
 from statuspage.publish.mirror import BrokenMirror, Mirror
+from statuspage.web.bodies import USUAL, Bodies, Event, Headers, Limits, Receive, Scope, Send, plain
 
-Scope = MutableMapping[str, Any]
-Event = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Event]]
-Send = Callable[[Event], Awaitable[None]]
 WsgiApp = Callable[..., Iterable[bytes]]
-Headers = list[tuple[bytes, bytes]]
 
 CHECK_EVERY = 1.0  # seconds between two looks at the manifest
 THREADS = 10
@@ -67,9 +62,11 @@ class Snapshot:
 class Front:
     """ASGI application over a mirror's directory; `app` is Flask's WSGI callable, None when it cannot be built."""
 
-    def __init__(self, public_dir: Path, app: WsgiApp | None) -> None:
+    def __init__(self, public_dir: Path, app: WsgiApp | None, limits: Limits = USUAL) -> None:
         self._mirror = Mirror(public_dir)
-        self._dynamic = WSGIMiddleware(app, workers=THREADS) if app is not None else None
+        self._dynamic: Bodies | None = None
+        if app is not None:
+            self._dynamic = Bodies(WSGIMiddleware(app, workers=THREADS), limits)  # type: ignore[arg-type]
         self._snapshot: Snapshot | None = None
         self._seen: tuple[int, int] | None = None
         self._checked = float("-inf")
@@ -124,7 +121,7 @@ class Front:
     async def _unpublished(self, snapshot: Snapshot, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         other = path[:-1] if path.endswith("/") else path + "/"
         if other in snapshot.pages or other in snapshot.negotiated:
-            await _plain(send, 308, b"", [(b"location", quote(other).encode())])
+            await plain(send, 308, b"", [(b"location", quote(other).encode())])
             return
         locale, below = _split(path, snapshot.manifest)
         if below.startswith(_OWN):
@@ -134,24 +131,19 @@ class Front:
 
     async def _without_pages(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         if path == "/" or (self._dynamic is None and path != ALIVE):
-            await _plain(send, 503, b"The status page has not been published yet.\n", [(b"retry-after", b"10")])
+            await plain(send, 503, b"The status page has not been published yet.\n", [(b"retry-after", b"10")])
         else:
             await self._flask(scope, receive, send)
 
     async def _flask(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == ALIVE:
             # Answered here, so that threads which all wait for a locked database get no web process killed.
-            await _plain(send, 200, b"" if scope["method"] == "HEAD" else b"ok\n", [])
+            await plain(send, 200, b"" if scope["method"] == "HEAD" else b"ok\n", [])
         elif self._dynamic is None:
             body = b"This part of the service is not available right now. The status page itself is: /\n"
-            await _plain(send, 503, body, [(b"retry-after", b"30")])
+            await plain(send, 503, body, [(b"retry-after", b"30")])
         else:
-
-            async def received() -> Event:
-                # granian answers with an awaitable of its own; a2wsgi hands it to its thread as a coroutine.
-                return await receive()
-
-            await self._dynamic(scope, received, send)  # type: ignore[arg-type]
+            await self._dynamic(scope, receive, send)
 
 
 def make_front(public_dir: Path, wsgi_app: WsgiApp | None) -> Front:
@@ -226,7 +218,7 @@ async def _answer(
             known = value
     method = scope["method"]
     if method not in ("GET", "HEAD"):
-        await _plain(send, 405, b"", [(b"allow", b"GET, HEAD")])
+        await plain(send, 405, b"", [(b"allow", b"GET, HEAD")])
         return
     form = page.forms[_encoding(accepted, page.forms)]
     if status == 404:
@@ -254,18 +246,6 @@ def _encoding(accepted: bytes, forms: Mapping[str, Form]) -> str:
                 if name.strip() == form and quality.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000"):
                     return form
     return ""
-
-
-async def _plain(send: Send, status: int, body: bytes, extra: Headers) -> None:
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-        *extra,
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 async def _other_protocol(scope: Scope, receive: Receive, send: Send) -> None:
