@@ -96,10 +96,8 @@ def _admit() -> ResponseReturnValue | None:
         raise NotAllowed("route.undeclared", "This address does not say who may call it, so nobody may.")
     if found.caller is Caller.CALLBACK:
         return None
-    if found.largest is not None:
-        request.max_content_length = found.largest  # before the form is read, which looking for the token does
-    csrf.protect()
     if found.caller is Caller.PUBLIC:
+        csrf.protect()
         return None
     return _admit_person(found)
 
@@ -118,6 +116,9 @@ def _admit_person(found: Access) -> ResponseReturnValue | None:
             return redirect(url_for("auth.password"))
     if found.permission is not None:
         of_user(user).require(found.permission)
+    if found.largest is not None:
+        request.max_content_length = found.largest
+    csrf.protect()  # last: looking for the token reads the whole body, which only who may send it makes us do
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 
 from statuspage.domain.errors import NotAllowed, NotFound, RuleError
+from statuspage.domain.roles import ROLES, Permission
 from statuspage.web import security
 from statuspage.web.access import access, declared
 from tests.web.site import Browser, Build
@@ -113,6 +115,71 @@ def test_a_form_too_large_is_refused(engineer: Browser) -> None:
     engineer.get("/console/password")
     answer = engineer.post("/console/password", {"current": "x" * 3_000_000})
     assert answer.status_code == 413
+
+
+class _Body(io.BytesIO):
+    """A request's body that knows whether anybody read of it."""
+
+    touched = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.touched = True
+        return super().read(size)
+
+    def readinto(self, buffer: object, /) -> int:
+        self.touched = True
+        return super().readinto(buffer)  # type: ignore[arg-type]
+
+
+def _upload(browser: Browser, body: _Body) -> int:
+    kind = "multipart/form-data; boundary=b"
+    size = str(len(body.getvalue()))
+    answer = browser.client.post(
+        "/console/people/imports", input_stream=body, content_type=kind, headers={"Content-Length": size}
+    )
+    return answer.status_code
+
+
+def _large_body() -> _Body:
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="p.csv"\r\n\r\n'
+    return _Body(head + b"x" * 3_000_000 + b"\r\n--b--\r\n")
+
+
+def test_nothing_is_read_of_an_upload_by_who_may_not_upload(build: Build, log_in: Callable[..., Browser]) -> None:
+    """A stranger is sent to the log-in, a viewer is refused, and neither has put a byte of the body on the disk."""
+    stranger, viewer = _large_body(), _large_body()
+    assert _upload(Browser(build().test_client()), stranger) == 302
+    assert _upload(log_in("viewer"), viewer) == 403
+    assert (stranger.touched, viewer.touched) == (False, False)
+
+
+def test_who_may_upload_may_upload_much(log_in: Callable[..., Browser]) -> None:
+    """The route's own limit holds for whoever has the permission: what is missing then is the token alone."""
+    role = next(role for role, held in ROLES.items() if Permission.SUBSCRIBER_IMPORT in held)
+    body = _large_body()
+    assert _upload(log_in(role), body) == 400
+    assert body.touched
+
+
+def test_every_post_of_the_console_wants_its_token(log_in: Callable[..., Browser], build: Build) -> None:
+    """With a live log-in that holds the permission, a POST without a token is refused as such, at every address."""
+    app = build()
+    browsers: dict[str, Browser] = {}
+    answers: dict[str, int] = {}
+    with app.test_request_context():
+        posts = [
+            rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/console") and "POST" in rule.methods
+        ]
+        addresses = {rule.endpoint: app.url_for(rule.endpoint, **dict.fromkeys(rule.arguments, 1)) for rule in posts}
+    for endpoint, address in addresses.items():
+        found = declared(app.view_functions[endpoint])
+        assert found is not None
+        role = next(role for role, held in ROLES.items() if found.permission is None or found.permission in held)
+        if role not in browsers:
+            browsers[role] = log_in(role)
+        answers[address] = browsers[role].client.post(address).status_code
+    assert len(answers) > 20
+    assert {address: status for address, status in answers.items() if status != 400} == {}
 
 
 def test_an_abort_keeps_its_headers(build: Build) -> None:
