@@ -12,13 +12,15 @@ from statuspage.config import Network
 
 Address = IPv4Address | IPv6Address
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-UNNAMED_PROXY = "statuspage.unnamed_proxy"
+THROUGH_PROXY = "statuspage.through_proxy"
+_TOLD_BY_PROXIES = ("HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP", "HTTP_CF_CONNECTING_IP", "HTTP_TRUE_CLIENT_IP")
+"""What proxies add besides X-Forwarded-*; not believed from anybody, but a request that has one came through one."""
 
 
 class TrustedProxies:
     """Believes X-Forwarded-For, -Proto and -Host only from the named networks; strips them from everybody else.
 
-    The client is the last address in the chain that is not a trusted proxy itself.
+    The client is the last address in the chain that is not a trusted proxy itself. Marks what came through any proxy.
     """
 
     def __init__(self, app: Wsgi, networks: Sequence[Network]) -> None:
@@ -26,17 +28,18 @@ class TrustedProxies:
         self.networks = networks
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        forwarded = {name: environ.pop(f"HTTP_X_FORWARDED_{name}", "") for name in ("FOR", "PROTO", "HOST")}
         peer = _parse(environ.get("REMOTE_ADDR", ""))
-        if peer is not None and self._trusts(peer):
+        trusted = peer is not None and self._trusts(peer)
+        if trusted or any(name in _TOLD_BY_PROXIES or name.startswith("HTTP_X_FORWARDED_") for name in environ):
+            environ[THROUGH_PROXY] = True
+        forwarded = {name: environ.pop(f"HTTP_X_FORWARDED_{name}", "") for name in ("FOR", "PROTO", "HOST")}
+        if trusted:
             chain = [*(_parse(part) for part in forwarded["FOR"].split(",") if part.strip()), peer]
             environ["REMOTE_ADDR"] = str(self._client(chain))
             if forwarded["PROTO"] in {"http", "https"}:
                 environ["wsgi.url_scheme"] = forwarded["PROTO"]
             if forwarded["HOST"]:
                 environ["HTTP_HOST"] = forwarded["HOST"].split(",")[-1].strip()
-        elif any(forwarded.values()):
-            environ[UNNAMED_PROXY] = True
         return self.app(environ, start_response)
 
     def _trusts(self, address: Address) -> bool:
@@ -64,6 +67,9 @@ def peer() -> str:
 
 
 def from_loopback() -> bool:
-    """Whether the client is this machine; an unknown one is not, nor one behind a proxy that no setting names."""
+    """Whether the client is this machine itself; an unknown one is not, nor one behind any proxy, named or not.
+
+    A proxy's word is not enough: one that hands on what its client wrote would make every visitor local.
+    """
     address = _parse(peer())
-    return address is not None and address.is_loopback and UNNAMED_PROXY not in request.environ
+    return address is not None and address.is_loopback and THROUGH_PROXY not in request.environ

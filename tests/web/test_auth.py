@@ -12,6 +12,8 @@ from statuspage.db import Sessions, transaction
 from statuspage.services import users
 from statuspage.services.actor import CLI
 from statuspage.web import auth
+from statuspage.web.access import access
+from statuspage.web.proxies import peer
 from statuspage.web.throttle import Limit, Throttle
 from tests.databases import NOW
 from tests.web.site import PASSWORD, Browser, Build
@@ -75,23 +77,51 @@ def test_a_first_password_works_on_this_machine_only_and_must_be_changed(
     assert browser.log_in(user.email).status_code == 303
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "X-Forwarded-For",
+        "X-Forwarded-Port",
+        "X-Real-IP",
+        "Forwarded",
+        "Via",
+        "CF-Connecting-IP",
+        "True-Client-IP",
+    ],
+)
 def test_a_first_password_is_not_taken_from_an_unnamed_proxy(
-    browser: Browser, sessions: Sessions, clock: FrozenClock
+    browser: Browser, sessions: Sessions, clock: FrozenClock, header: str
 ) -> None:
     """A proxy on this machine that no setting names makes every visitor look local; its own header gives it away."""
     with transaction(sessions) as session:
         user, first = users.add_user(session, CLI, email="new@demo.example", role="viewer", now=clock.now())
-    browser.client.environ_base["HTTP_X_FORWARDED_FOR"] = "203.0.113.9"
+    browser.client.environ_base["HTTP_" + header.upper().replace("-", "_")] = "203.0.113.9"
     assert browser.log_in(user.email, first).status_code == 422
 
 
-def test_a_trusted_proxy_is_believed(build: Build, sessions: Sessions, clock: FrozenClock) -> None:
-    """Behind a proxy that the settings name, the client is the one it names."""
+@pytest.mark.parametrize("said", [{"HTTP_X_FORWARDED_FOR": "127.0.0.1"}, {}])
+@pytest.mark.parametrize("proxy", ["10.0.0.7", "127.0.0.1"])
+def test_a_first_password_is_not_taken_from_a_trusted_proxy(
+    build: Build, sessions: Sessions, clock: FrozenClock, proxy: str, said: dict[str, str]
+) -> None:
+    """Whoever comes through a proxy is elsewhere, whatever the proxy says or leaves out."""
     with transaction(sessions) as session:
         user, first = users.add_user(session, CLI, email="new@demo.example", role="viewer", now=clock.now())
-    browser = Browser(build(trusted_proxies="10.0.0.0/8").test_client())
-    browser.client.environ_base.update({"REMOTE_ADDR": "10.0.0.7", "HTTP_X_FORWARDED_FOR": "127.0.0.1"})
-    assert browser.log_in(user.email, first).status_code == 303
+    browser = Browser(build(trusted_proxies="10.0.0.0/8,127.0.0.0/8").test_client())
+    browser.client.environ_base.update({"REMOTE_ADDR": proxy, **said})
+    assert browser.log_in(user.email, first).status_code == 422
+
+
+def test_a_trusted_proxy_is_believed(build: Build) -> None:
+    """Behind a proxy that the settings name, the client is the one it names; anybody else's word is not taken."""
+    app = build(trusted_proxies="10.0.0.0/8")
+    app.add_url_rule("/peer", "peer", access.public(peer))
+    headers = {"X-Forwarded-For": "198.51.100.4, 203.0.113.9, 10.0.0.8"}
+    seen = [
+        app.test_client().get("/peer", headers=headers, environ_base={"REMOTE_ADDR": address}).text
+        for address in ("10.0.0.7", "192.0.2.1")
+    ]
+    assert seen == ["203.0.113.9", "192.0.2.1"]
 
 
 def test_changing_the_password_ends_other_log_ins(build: Build, person: Callable[..., str]) -> None:

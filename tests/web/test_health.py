@@ -33,8 +33,12 @@ def test_without_a_database_alive_but_not_ready(settings: Settings, clock: Froze
 
 
 def test_metrics_are_for_this_machine_only(browser: Browser, build: Build) -> None:
-    """Prometheus text on loopback; from elsewhere, and through an unnamed proxy, there is no such page."""
+    """Prometheus text on loopback; from elsewhere, and through any proxy, there is no such page."""
     assert "statuspage_database_up 1.0" in browser.get("/metrics").text
     client = build().test_client()
     assert client.get("/metrics", environ_base={"REMOTE_ADDR": "203.0.113.9"}).status_code == 404
-    assert client.get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 404
+    for header in ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via", "CF-Connecting-IP", "True-Client-IP"):
+        assert client.get("/metrics", headers={header: "127.0.0.1"}).status_code == 404
+    proxied = build(trusted_proxies="127.0.0.1").test_client()
+    assert proxied.get("/metrics").status_code == 404
+    assert proxied.get("/metrics", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 404
