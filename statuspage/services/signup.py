@@ -59,19 +59,21 @@ def request_signup(session: Session, email: str, locale: str, settings: Settings
     contact = _contact(session, address_hash) or Contact(
         account_id=None, language=locale, email=address, email_hash=address_hash
     )
-    contact.language = locale
     session.add(contact)
     session.flush()
     subscription = _pending(session, contact, now)
-    name = confirmation_name(subscription, now)
+    if subscription.state == "pending":
+        contact.language = locale  # of an active one only its owner changes it, by the link in the mail
+    name = confirmation_name(str(subscription.public_id), now)
     recipient = Recipient(contact.id, address, address_hash, locale, settings.time_zone, name)
     outbox.enqueue_confirmation(session, recipient, wording(settings), settings.default_locale, now=now)
-    audit.record(session, PUBLIC, "signup.requested", "subscription", subscription, now)
+    audit.record(session, PUBLIC, "signup.requested", "subscription", str(subscription.public_id), now)
 
 
 def confirm(session: Session, links: Links, token: str, *, now: datetime) -> Signup:
     """The owner agrees; again, with the same effect, when the link is opened twice.
 
+    Who is told already and signed up anew is told in the new mail's language from now on.
     NotFound: the link is damaged or has run out, or the sign-up was ended or forgotten since.
     """
     public_id, issued = links.read_confirm(token, now=now)
@@ -88,6 +90,12 @@ def confirm(session: Session, links: Links, token: str, *, now: datetime) -> Sig
             )
         )
         audit.record(session, PUBLIC, "signup.confirmed", "subscription", public_id, now)
+    elif subscription.confirmed_at is not None and issued > subscription.confirmed_at:
+        subscription.confirmed_at = now
+        audit.record(session, PUBLIC, "signup.confirmed", "subscription", public_id, now)
+    else:
+        return _seen(contact, subscription)
+    contact.language = _asked_in(session, contact, confirmation_name(public_id, issued)) or contact.language
     return _seen(contact, subscription)
 
 
@@ -177,6 +185,20 @@ def _mails_today(session: Session, address_hash: str, now: datetime) -> int:
     return session.scalar(asked) or 0
 
 
+def _asked_in(session: Session, contact: Contact, name: str) -> str | None:
+    """The language of the confirmation mail of that name; None when the outbox has forgotten it."""
+    return session.scalar(
+        select(Delivery.locale)
+        .join(Campaign, Campaign.id == Delivery.campaign_id)
+        .where(
+            Campaign.public_id == CONFIRMATION_ID,
+            Delivery.channel == Channel.EMAIL.value,
+            Delivery.address_hash == contact.email_hash,
+            Delivery.dedupe == name,
+        )
+    )
+
+
 def _contact(session: Session, address_hash: str) -> Contact | None:
     return session.scalar(
         select(Contact).where(
@@ -185,8 +207,8 @@ def _contact(session: Session, address_hash: str) -> Contact | None:
     )
 
 
-def _pending(session: Session, contact: Contact, now: datetime) -> str:
-    """Public id of the contact's subscription, which waits for the confirmation unless it has it."""
+def _pending(session: Session, contact: Contact, now: datetime) -> Subscription:
+    """The contact's subscription, which waits for the confirmation unless it has it."""
     row = session.scalar(
         select(Subscription).where(
             Subscription.contact_id == contact.id,
@@ -209,7 +231,7 @@ def _pending(session: Session, contact: Contact, now: datetime) -> str:
     elif row.state != "active":
         row.state, row.at = "pending", now
     session.flush()
-    return str(row.public_id)
+    return row
 
 
 def wording(settings: Settings) -> dict[str, dict[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from statuspage.clock import FrozenClock
 from statuspage.config import Settings
 from statuspage.db import Sessions, make_engine, make_sessions, transaction
 from statuspage.i18n import KNOWN_LOCALES
-from statuspage.models import Delivery, Subscription, Suppression
+from statuspage.models import Contact, Delivery, Subscription, Suppression
 from statuspage.services.addresses import AddressKey
 from statuspage.services.links import Links
 from statuspage.web import subscribe
@@ -76,6 +77,27 @@ def test_the_whole_way(visitor: FlaskClient, sessions: Sessions, locale: str) ->
         assert answer.headers["Referrer-Policy"] == "same-origin"
         assert answer.headers["Cache-Control"] == "no-store"
         assert "{" not in re.sub(r"<(style|script)>.*?</\1>", "", answer.text, flags=re.DOTALL)
+
+
+def language(sessions: Sessions) -> str:
+    with transaction(sessions, read_only=True) as session:
+        return session.scalars(select(Contact.language)).one()
+
+
+def test_a_stranger_changes_nobodys_language(visitor: FlaskClient, sessions: Sessions, clock: FrozenClock) -> None:
+    """Who is told already keeps the language until the new mail is confirmed; an old link does not bring one back."""
+    visitor.post("/en/subscribe", data={"email": "anna@example.org"})
+    first = newest_link(sessions)
+    visitor.post(first)
+    clock.advance(timedelta(minutes=1))
+    visitor.post("/zh/subscribe", data={"email": "anna@example.org"})
+    assert (language(sessions), state(sessions)) == ("en", ["active"])
+    visitor.get(newest_link(sessions))
+    assert language(sessions) == "en"
+    visitor.post(newest_link(sessions))
+    assert language(sessions) == "zh"
+    visitor.post(first)
+    assert (language(sessions), state(sessions)) == ("zh", ["active"])
 
 
 def test_the_answer_is_the_same_for_all(visitor: FlaskClient, sessions: Sessions) -> None:
