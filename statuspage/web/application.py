@@ -19,6 +19,8 @@ LARGEST_FORM_BYTES = 2_000_000
 def build(wiring: Wiring) -> Flask:
     """The whole dynamic side. Opens no connection, so that it can be built while the database is dead."""
     app = Flask("statuspage", static_folder=None, template_folder=str(shell.TEMPLATES))
+    # The router's own redirects name the host that the request named, which is anybody's: it makes none.
+    app.url_map.strict_slashes = app.url_map.merge_slashes = app.url_map.redirect_defaults = False
     app.extensions[EXTENSION] = wiring
     app.config.update(MAX_CONTENT_LENGTH=LARGEST_FORM_BYTES, MAX_FORM_MEMORY_SIZE=LARGEST_FORM_BYTES)
     security.secure(app, wiring.settings)

@@ -182,6 +182,20 @@ def test_every_post_of_the_console_wants_its_token(log_in: Callable[..., Browser
     assert {address: status for address, status in answers.items() if status != 400} == {}
 
 
+@pytest.mark.parametrize("address", ["/console", "/console//login", "/console/", "/console/incidents", "/subscribe"])
+def test_no_answer_leads_to_the_host_that_the_request_named(browser: Browser, address: str) -> None:
+    """The Host header is anybody's: where an answer leads on, it is to a path of this site."""
+    answer = browser.client.get(address, headers={"Host": "evil.example"})
+    assert "evil.example" not in str(answer.headers) + answer.text
+    if answer.status_code // 100 == 3:
+        assert answer.location.startswith(("/console/", "/en/", "/ru/", "/zh/"))
+
+
+def test_the_console_opens_without_its_slash(engineer: Browser) -> None:
+    """`/console` is the console."""
+    assert engineer.get("/console").location == "/console/incidents"
+
+
 def test_an_abort_keeps_its_headers(build: Build) -> None:
     """What a view aborts with is answered with that status."""
     app = build()
