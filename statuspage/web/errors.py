@@ -14,7 +14,9 @@ from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
 from statuspage.domain.errors import NotAllowed, NotFound, RuleError
+from statuspage.publish.signup_pages import SignupPages
 from statuspage.web import shell
+from statuspage.web.wiring import now, wiring
 
 _CONFLICTS = (".illegal_", ".already_", ".other_request", ".busy", ".changed", ".running")
 """Parts of the codes that say: right in itself, but not in the state that things are in."""
@@ -111,7 +113,19 @@ def _problem(status: int, code: str, detail: str, field: str | None) -> Response
 
 
 def _page(status: int, message: str) -> ResponseReturnValue:
+    title = f"error.title_{int(status) // 100}"
+    if not shell.in_console():
+        return _public_page(status, shell.t(title), message)
     if not hasattr(g, "user"):
         g.user = None
-    title = f"error.title_{int(status) // 100}"
     return shell.render("console/error.html", title_key=title, message=message), int(status)
+
+
+def _public_page(status: int, title: str, message: str) -> Response:
+    """For readers of the public side, who have no log-in: neither a form nor a cookie."""
+    pages = SignupPages(wiring().settings, now())
+    body = pages.render(shell.locale(), "refused", None, {"title": title, "message": message})
+    answer = Response(body, status=int(status), content_type="text/html; charset=utf-8")
+    answer.headers["Content-Security-Policy"] = pages.content_security_policy
+    answer.headers["Content-Language"] = shell.locale()
+    return answer

@@ -103,10 +103,22 @@ def _frame() -> dict[str, object]:
     }
 
 
+def in_console() -> bool:
+    """Whether the address is one of the console's; anywhere else the session is not looked at."""
+    return f"{request.path}/".startswith("/console/")
+
+
 def locale() -> str:
-    """What the person chose in this log-in, else at the account, else what the browser asks for."""
+    """What the person chose in this log-in, else at the account, else what the browser asks for.
+
+    Outside the console: the address's own, else what the browser asks for.
+    """
     settings = wiring().settings
-    chosen = session.get(LOCALE) or (g.user.locale if g.get("user") is not None else None)
+    chosen: str | None
+    if not in_console():
+        chosen = request.path.partition("/")[2].partition("/")[0]
+    else:
+        chosen = session.get(LOCALE) or (g.user.locale if g.get("user") is not None else None)
     if chosen in settings.locales:
         return cast(str, chosen)
     return negotiate(request.headers.get("Accept-Language", ""), settings.locales, settings.default_locale)

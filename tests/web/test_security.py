@@ -196,6 +196,35 @@ def test_the_console_opens_without_its_slash(engineer: Browser) -> None:
     assert engineer.get("/console").location == "/console/incidents"
 
 
+@pytest.mark.parametrize("address", ["/nowhere", "/zh/nowhere", "/fr/subscribe", "/consoles", "/static/0/no.txt", "/"])
+def test_an_error_outside_the_console_sets_no_cookie(browser: Browser, address: str) -> None:
+    """The public side's error page has no form, no token and no cookie, and does not depend on one."""
+    answer = browser.client.get(address, headers={"Accept-Language": "en"})
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert "Set-Cookie" not in answer.headers
+    assert "Cookie" not in answer.headers.get("Vary", "")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "csrf" not in answer.text
+    assert "<form" not in answer.text
+    assert '<a href="/zh/"' in answer.text
+    assert ('lang="zh-Hans"' in answer.text.partition("<head>")[0]) == address.startswith("/zh/")
+
+
+def test_a_failure_outside_the_console_sets_no_cookie(build: Build) -> None:
+    """Nor does a broken view."""
+    answer = _with(build(), RuntimeError("secret inside")).test_client().get("/fails")
+    assert (answer.status_code, "Set-Cookie" in answer.headers) == (500, False)
+    assert "csrf" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "address", ["/healthz", "/readyz", "/metrics", "/console/", "/console/no", "/no", "/subscribe"]
+)
+def test_every_dynamic_answer_is_kept_by_nobody(browser: Browser, address: str) -> None:
+    """Pages, redirects, errors and what machines read alike."""
+    assert browser.client.get(address).headers["Cache-Control"] == "no-store"
+
+
 def test_an_abort_keeps_its_headers(build: Build) -> None:
     """What a view aborts with is answered with that status."""
     app = build()
