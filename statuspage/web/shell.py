@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import cast
 
 from flask import Flask, Response, flash, g, make_response, redirect, request, session
 from flask import render_template as flask_render
@@ -120,7 +119,7 @@ def locale() -> str:
     else:
         chosen = session.get(LOCALE) or (g.user.locale if g.get("user") is not None else None)
     if chosen in settings.locales:
-        return cast(str, chosen)
+        return chosen
     return negotiate(request.headers.get("Accept-Language", ""), settings.locales, settings.default_locale)
 
 
