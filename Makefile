@@ -46,7 +46,8 @@ lint: $(TEST) ## ruff, mypy, import-linter
 	$(BIN)/lint-imports --no-cache
 
 proof: $(TEST) chromium debian $(PEERS) $(EXPORTER)/.installed ## in a real browser, and against what others wrote (installs it when root)
-	$(BIN)/python -m pytest tests/e2e tests/proof
+	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest tests/proof
 
 bench: $(TEST) ## every benchmark, each printing a ratio against its limit
 	@set -e; for file in bench/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done

@@ -123,9 +123,13 @@ def _end(engineer: Page, shoot: Shoot) -> None:
 
 
 def _sees(reader: Page, address: str, words: str) -> None:
-    """A reader who reloads finds the words; a web process looks for a newer page once a second."""
+    """A reader who reloads finds the words; a web process looks for a newer page once a second.
+
+    Going there again would show what the browser keeps for the page's fifteen seconds.
+    """
+    reader.goto(address)
     for _ in range(20):
-        reader.goto(address)
+        reader.reload()
         if re.search(words, reader.inner_text("body")):
             return
         reader.wait_for_timeout(250)
