@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from statuspage.db import is_sqlite
 from statuspage.domain.errors import RuleError
 from statuspage.models import Installation, PageState
 from statuspage.models.types import new_public_id
@@ -15,19 +17,16 @@ ROW = 1
 
 
 def ensure(session: Session, key: AddressKey, now: datetime) -> Installation:
-    """Make the rows on the first start.
+    """Make the rows on the first start; two hosts that start at once make them once.
 
     Refuse to run with another SECRET_KEY later, which would forget every opt-out.
     """
-    if session.get(PageState, ROW) is None:
-        session.add(PageState(id=ROW, public_id=new_public_id()))
-    row = session.get(Installation, ROW)
-    if row is None:
-        row = Installation(id=ROW, address_key_check=key.fingerprint(), created_at=now)
-        session.add(row)
+    insert = sqlite.insert if is_sqlite(session) else postgresql.insert
+    session.execute(insert(PageState).values(id=ROW, public_id=new_public_id()).on_conflict_do_nothing())
+    row = insert(Installation).values(id=ROW, address_key_check=key.fingerprint(), created_at=now)
+    session.execute(row.on_conflict_do_nothing())
     check_key(session, key)
-    session.flush()
-    return row
+    return session.get_one(Installation, ROW)
 
 
 def check_key(session: Session, key: AddressKey) -> None:
