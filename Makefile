@@ -50,7 +50,7 @@ proof: $(TEST) chromium debian $(PEERS) $(EXPORTER)/.installed ## in a real brow
 	$(BIN)/python -m pytest tests/proof
 
 bench: $(TEST) ## every benchmark, each printing a ratio against its limit
-	@set -e; for file in bench/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+	@set -e; for file in bench/*.py; do echo "== $$file"; $(BIN)/python -m bench.$$(basename $$file .py); done
 
 lock: $(TEST) ## write requirements/*.txt anew from pyproject.toml; delete them first to move to the newest versions
 	$(PIP) install uv
