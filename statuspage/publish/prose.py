@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 import nh3
@@ -9,6 +10,10 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 _TAGS = {"p", "br", "ul", "ol", "li", "strong", "em", "a", "code", "blockquote"}
+
+
+_DIAL_CODE = re.compile(r"(?<!\\)\*\d+(?:\*[^\s*#]+)*#")
+"""*100#, *105*code#: Markdown would take its asterisks for emphasis and print a number nobody can dial."""
 
 
 @cache
@@ -20,7 +25,7 @@ def _markdown() -> MarkdownIt:
 
 def prose(text: str) -> Markup:
     """HTML of a text written by a person; safe to put into a page or a feed as it is."""
-    html = _markdown().render(text)
+    html = _markdown().render(_DIAL_CODE.sub(lambda code: code[0].replace("*", r"\*"), text))
     return Markup(  # noqa: S704 -- cleaned by nh3 in the same breath
         nh3.clean(
             html,

@@ -83,6 +83,13 @@ def test_markdown_of_people_keeps_lists_and_links_and_nothing_that_breaks_the_or
     assert "&lt;b&gt;" in html
 
 
+@pytest.mark.parametrize("code", ["*100#", "*122*1#", "*105*code#", "*135*сумма#", "*111*7*8#"])
+def test_a_dial_code_is_printed_as_it_is_dialled(code: str) -> None:
+    """Markdown takes no asterisk out of a code, and emphasis beside it still works."""
+    html = prose(f"Dial {code} or **{code}** and *wait*.")
+    assert html == f"<p>Dial {code} or <strong>{code}</strong> and <em>wait</em>.</p>"
+
+
 def test_a_very_long_text_is_shown_whole_and_quickly() -> None:
     """100,000 characters of the worst Markdown neither fail nor lose a word."""
     text = "*" * 50_000 + " end"
