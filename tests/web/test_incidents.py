@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import func, select
@@ -134,6 +135,21 @@ def test_the_whole_course_of_an_outage(
     _tell(engineer, room, "reopen", **{"body.ru": "Снова не работает.", "state": "investigating"})
     with transaction(sessions, read_only=True) as session:
         assert session.scalars(select(Incident.state)).one() is IncidentState.INVESTIGATING
+
+
+def test_when_payments_are_credited_can_be_said_after_restoring(
+    engineer: Browser, sessions: Sessions, clock: FrozenClock
+) -> None:
+    """Whoever left the time empty when restoring gives it among the facts, so that the end notice can go out."""
+    room = f"/console/incidents/{declare(engineer)}"
+    clock.advance(MINUTE)
+    _tell(engineer, room, "restore")
+    due = clock.now() + timedelta(hours=3)
+    engineer.get(f"{room}/facts")
+    said: dict[str, object] = {"cause": "unknown", "credited_by_at": f"{due.astimezone(ZoneInfo('Europe/Moscow')):%Y-%m-%dT%H:%M}"}
+    assert engineer.post(f"{room}/facts", said).status_code == 303
+    with transaction(sessions, read_only=True) as session:
+        assert session.scalars(select(Incident.credited_by_at)).one() == due.replace(second=0, microsecond=0)
 
 
 def test_resolving_past_the_gate_takes_a_reason(engineer: Browser, sessions: Sessions) -> None:

@@ -100,7 +100,8 @@ def set_facts(public_id: str) -> ResponseReturnValue:
         regions = form.several("regions", [key for key, _ in offered.regions])
         said = Facts(
             cause=form.needed("cause", CauseCategory),
-            started_at=_moved(form, incident),
+            started_at=_moved(form, "started_at", incident.started_at),
+            credited_by_at=_moved(form, "credited_by_at", incident.credited_by_at),
             segments=() if len(segments) == len(offered.segments) else tuple(segments),
             regions=() if len(regions) == len(offered.regions) else tuple(regions),
             not_affected=tuple(form.several("not_affected", [key for key, _ in offered.components])),
@@ -117,10 +118,10 @@ def set_facts(public_id: str) -> ResponseReturnValue:
     )
 
 
-def _moved(form: Fields, incident: Incident) -> datetime | Keep:
-    """The start as typed; KEEP where the form still shows the present one, whose seconds it cannot show."""
-    typed = form.moment("started_at")
-    unmoved = typed is None or form.text("started_at") == shell.local_input(incident.started_at)
+def _moved(form: Fields, name: str, present: datetime | None) -> datetime | Keep:
+    """The moment as typed; KEEP where the form still shows the present one, whose seconds it cannot show."""
+    typed = form.moment(name)
+    unmoved = present is not None and form.text(name) == shell.local_input(present)
     return KEEP if unmoved or typed is None else typed
 
 
