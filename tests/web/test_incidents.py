@@ -146,7 +146,8 @@ def test_when_payments_are_credited_can_be_said_after_restoring(
     _tell(engineer, room, "restore")
     due = clock.now() + timedelta(hours=3)
     engineer.get(f"{room}/facts")
-    said: dict[str, object] = {"cause": "unknown", "credited_by_at": f"{due.astimezone(ZoneInfo('Europe/Moscow')):%Y-%m-%dT%H:%M}"}
+    local = due.astimezone(ZoneInfo("Europe/Moscow"))
+    said: dict[str, object] = {"cause": "unknown", "credited_by_at": f"{local:%Y-%m-%dT%H:%M}"}
     assert engineer.post(f"{room}/facts", said).status_code == 303
     with transaction(sessions, read_only=True) as session:
         assert session.scalars(select(Incident.credited_by_at)).one() == due.replace(second=0, microsecond=0)
