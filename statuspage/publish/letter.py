@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -10,6 +11,8 @@ from notifiers.base import UNSUBSCRIBE_SLOT
 from statuspage import i18n
 from statuspage.publish.html import environment
 from statuspage.publish.prose import prose
+
+_STRONG = re.compile(r"\*\*(?=\S)([^*\n]+?)(?<=\S)\*\*")
 
 LINK_SLOT = "{link}"
 """Where a confirmation's own address goes; the only placeholder that is still open when a text goes out."""
@@ -25,7 +28,7 @@ class Letter:
 
 
 def notice(locale: str, subject: str, mail: str, operator: str) -> Letter:
-    """`mail` is Markdown as its author wrote it, filled; it reads well as plain text too."""
+    """`mail` is Markdown as its author wrote it, filled; as plain text it is shown without the marks of emphasis."""
     footer = i18n.gettext(locale, "mail.footer", operator=operator, unsubscribe_url=UNSUBSCRIBE_SLOT)
     html = _html(
         locale,
@@ -35,7 +38,11 @@ def notice(locale: str, subject: str, mail: str, operator: str) -> Letter:
         stop=i18n.gettext(locale, "mail.stop"),
         why=i18n.gettext(locale, "mail.why", operator=operator),
     )
-    return Letter(subject, f"{mail.rstrip()}\n\n-- \n{footer}\n", html)
+    return Letter(subject, f"{_plain(mail).rstrip()}\n\n-- \n{footer}\n", html)
+
+
+def _plain(mail: str) -> str:
+    return _STRONG.sub(r"\1", mail)
 
 
 def confirmation(locale: str, subject: str, mail: str, operator: str, link: str) -> Letter:

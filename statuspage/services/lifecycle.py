@@ -128,6 +128,9 @@ def resolve_incident(
     now: datetime,
 ) -> IncidentUpdate:
     """Say that it is over. Asks for rows 7, 8 and 9 of the playbook, or a reason (`override`) to go on without."""
+    lock(session, incident)
+    if incident.state in ENDED:
+        raise RuleError("incident.ended_already", f"state: the incident is {incident.state} already.", "state")
     new = NewUpdate(IncidentState.RESOLVED, body, source_locale)
     return add_update(session, actor, incident, new, operator, override=override, now=now)
 

@@ -24,6 +24,13 @@ def test_a_notice_reads_as_reviewed(locale: str) -> None:
     assert made.text.count(UNSUBSCRIBE_SLOT) == made.html.count(UNSUBSCRIBE_SLOT) == 1
 
 
+def test_the_text_part_shows_no_marks_of_emphasis() -> None:
+    """What stands in bold in HTML is plain in text; a dial code keeps its asterisks in both."""
+    made = letter.notice("en", "Subject", "**No line** is cut. Dial *100# or **wait**.", "Demo Telecom")
+    assert "No line is cut. Dial *100# or wait." in made.text
+    assert "<strong>No line</strong> is cut. Dial *100# or <strong>wait</strong>." in made.html
+
+
 def test_what_is_written_cannot_script_a_reader() -> None:
     """Markup in a subject, a name or a text is shown, never run."""
     made = letter.notice("en", "<b>s</b>", "<script>alert(1)</script> [x](javascript:alert(1))", "A<i>B")

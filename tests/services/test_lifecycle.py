@@ -83,6 +83,17 @@ def test_whole_life_of_an_incident(world: World) -> None:
         ]
 
 
+def test_an_incident_is_resolved_once(world: World) -> None:
+    """Resolving what is resolved is refused, so that nobody reads "resolved" twice."""
+    with transaction(world.sessions) as session:
+        engineer, incident = _told(world, session)
+        _resolve(world, session, engineer, incident, "A drill of the gate.")
+        world.clock.advance(timedelta(minutes=1))
+        with pytest.raises(RuleError, match="already"):
+            _resolve(world, session, engineer, incident, "A drill of the gate.")
+        assert [one.state for one in updates.list_updates(session, incident)].count(IncidentState.RESOLVED) == 1
+
+
 def test_resolving_asks_for_verified_crediting(world: World) -> None:
     """Without figures the gate refuses and names the row; a reason goes on, and is kept by name."""
     with transaction(world.sessions) as session:
