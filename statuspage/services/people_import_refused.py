@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import os
 import unicodedata
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
 from statuspage.config import Settings
+from statuspage.services.people_import_columns import ACCEPTED
+from statuspage.services.people_import_rows import Fault
 
 KEPT = timedelta(days=7)
 _FOLDER = "refused"
@@ -20,7 +23,10 @@ _LONGEST_VALUE = 40
 
 
 class RefusedLines:
-    """Writes line, field, reason and value, in a file of mode 0600. The value of a personal field is only its shape."""
+    """Writes line, field, reason, value and what the field accepts, one row a fault, in a file of mode 0600.
+
+    The value of a personal field is only its shape. `count` is how many lines were refused.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -31,13 +37,17 @@ class RefusedLines:
     def of(cls, settings: Settings, public_id: str) -> RefusedLines:
         return cls(settings.data_dir / _FOLDER / f"{public_id}.csv")
 
-    def add(self, line: int, field: str, reason: str, value: str = "") -> None:
-        """`line` is the number in the file, the header being 1."""
+    def add(self, line: int, reason: str) -> None:
+        """A line that is refused as a whole. `line` is the number in the file, the header being 1."""
+        self.add_row(line, [Fault("", reason, "")])
+
+    def add_row(self, line: int, faults: Iterable[Fault]) -> None:
+        """A line whose row was read, with everything that is wrong with it."""
         if self._file is None:
             self._file = self._open()
         self.count += 1
-        csv.writer(self._file, lineterminator="\n").writerow(
-            (line, field, reason, _plain(value) if field in _SHOWN and not _personal(value) else shape(value))
+        csv.writer(self._file, lineterminator="\n").writerows(
+            (line, fault.field, fault.reason, _told(fault), ACCEPTED.get(fault.field, "")) for fault in faults
         )
 
     @property
@@ -53,8 +63,13 @@ class RefusedLines:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         file = os.fdopen(handle, "w", encoding="utf-8", newline="")
-        file.write("line,field,reason,value\n")
+        file.write("line,field,reason,value,accepted\n")
         return file
+
+
+def _told(fault: Fault) -> str:
+    shown = fault.field in _SHOWN and not _personal(fault.value)
+    return _plain(fault.value) if shown else shape(fault.value)
 
 
 def shape(value: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -14,7 +14,7 @@ from zoneinfo import available_timezones
 
 from statuspage.domain.address import AddressError, normalise_email, normalise_iccid, normalise_msisdn
 from statuspage.services.addresses import AddressKey
-from statuspage.services.people_import_columns import COLUMNS
+from statuspage.services.people_import_columns import COLUMNS, NO, YES
 
 MEMO_LIMIT = 50_000
 """Entries of a memo before it starts anew: what does not repeat is not worth keeping."""
@@ -41,6 +41,14 @@ class Refused(Exception):
         self.reason = reason
 
 
+class Fault(NamedTuple):
+    """One thing wrong with a row. `field` is "" for the row as a whole, `value` what stands there."""
+
+    field: str
+    reason: str
+    value: str
+
+
 class Consent(NamedTuple):
     """State and legal basis of a service subscription."""
 
@@ -48,11 +56,21 @@ class Consent(NamedTuple):
     basis: str
 
 
+_AS_TYPED: tuple[Callable[[str], str], ...] = (str, str.title, str.upper)
 CONSENTS = {
     "": Consent("active", "contract"),
-    "1": Consent("active", "consent"),
-    "0": Consent("refused", "consent"),
+    **{case(word): Consent("active", "consent") for word in YES for case in _AS_TYPED},
+    **{case(word): Consent("refused", "consent") for word in NO for case in _AS_TYPED},
 }
+
+_SOUND = {
+    "account_id": "1",
+    "msisdn": "+79161234567",
+    "iccid": "89701010000000000005",
+    "balance": "0",
+    "currency": "RUB",
+}
+"""What stands in for a wrong cell while the rest of its row is checked; an empty one is sound in all other columns."""
 
 
 class PersonRow(NamedTuple):
@@ -113,7 +131,7 @@ class RowChecker:
     def check(self, cells: list[str]) -> PersonRow:
         """Refused names the first field that is not as it must be."""
         if len(cells) != self._width:
-            raise Refused("", "too_few_cells" if len(cells) < self._width else "too_many_cells")
+            raise Refused("", _width(cells, self._width))
         try:
             return self._read(self._pick([*cells, ""]))
         except Refused:
@@ -122,13 +140,32 @@ class RowChecker:
                 raise
         return self._read(self._pick([*trimmed, ""]))
 
-    def value(self, cells: list[str], field: str) -> str:
-        """What a refused row says in `field`."""
-        if field not in COLUMNS or len(cells) != self._width:
-            return ""
-        return str(self._pick([*cells, ""])[COLUMNS.index(field)])
+    def faults(self, cells: list[str]) -> list[Fault]:
+        """Everything that is wrong with a row that `check` refused; slow, since it checks again after each find."""
+        if len(cells) != self._width:
+            return [Fault("", _width(cells, self._width), "")]
+        said = self._pick([*cells, ""])
+        row = [cell.strip() for cell in said]
+        found: dict[str, Fault] = {}
+        while (refused := self._refusal(row)) is not None and refused.field not in found:
+            place = COLUMNS.index(refused.field)
+            found[refused.field] = Fault(refused.field, refused.reason, said[place])
+            row[place] = self._sound(refused.field)
+        return list(found.values())
 
-    def _read(self, cells: tuple[str, ...]) -> PersonRow:
+    def _refusal(self, row: list[str]) -> Refused | None:
+        try:
+            self._read(row)
+        except Refused as refused:
+            return refused
+        return None
+
+    def _sound(self, field: str) -> str:
+        if field in ("segment", "region"):
+            return next(iter(self._words.segments if field == "segment" else self._words.regions), "")
+        return _SOUND.get(field, "")
+
+    def _read(self, cells: Sequence[str]) -> PersonRow:
         account, msisdn, email, iccid, contact, language, segment, region, zone, balance, currency, paid = cells[:12]
         if not _ACCOUNT(account):
             raise _odd("account_id", account)
@@ -150,7 +187,7 @@ class RowChecker:
         try:
             sms_consent, mail_consent = CONSENTS[cells[12]], CONSENTS[cells[13]]
         except KeyError:
-            raise Refused("consent_email" if cells[12] in CONSENTS else "consent_sms", "not_0_or_1") from None
+            sms_consent, mail_consent = _consent("consent_sms", cells[12]), _consent("consent_email", cells[13])
         return PersonRow(
             account, number or card or "", number, card, scope.segment_id, scope.region_id, scope.time_zone,
             balance or None, currency or None, until, scope.language,
@@ -217,6 +254,18 @@ def _address(field: str, text: str, normalise: Normalise) -> str:
         return normalise(text)
     except AddressError as error:
         raise _odd(field, text, error) from None
+
+
+def _consent(field: str, text: str) -> Consent:
+    """For the words that stand in no usual case: "dA"."""
+    found = CONSENTS.get(text.casefold())
+    if found is None:
+        raise Refused(field, "not_yes_or_no")
+    return found
+
+
+def _width(cells: Sequence[str], width: int) -> str:
+    return "too_few_cells" if len(cells) < width else "too_many_cells"
 
 
 def _money(text: str) -> str:

@@ -38,9 +38,8 @@ class ImportRun:
         for cells in self.file.rows(self._refuse_line):
             try:
                 add((self.file.row_line, check(cells)))
-            except Refused as refused:
-                value = self.checker.value(cells, refused.field)
-                self.refused.add(self.file.row_line, refused.field, refused.reason, value)
+            except Refused:
+                self.refused.add_row(self.file.row_line, self.checker.faults(cells))
             read += 1
             if read == ROUND:
                 self._store(waiting)
@@ -50,7 +49,7 @@ class ImportRun:
         return self.counts
 
     def _refuse_line(self, line: int, reason: str) -> None:
-        self.refused.add(line, "", reason)
+        self.refused.add(line, reason)
 
     def _store(self, waiting: list[Waiting]) -> None:
         """In chunks as large as the sink takes; also without rows: it shows that the run is alive."""
@@ -62,7 +61,7 @@ class ImportRun:
             before = replace(self.counts, bytes_read=self.file.bytes_read, refused=refused)
             repeated = self.sink.store([row for _, row in chunk], before)
             for place in repeated:
-                self.refused.add(chunk[place][0], "", "repeats_an_earlier_line")
+                self.refused.add(chunk[place][0], "repeats_an_earlier_line")
             self.counts = added(before, len(chunk), len(repeated))
             self.watch(self.counts)
             first += max(len(chunk), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import stat
 from datetime import date, timedelta
 from decimal import Decimal
@@ -15,6 +16,7 @@ from statuspage.domain.errors import NotAllowed, RuleError
 from statuspage.models import Account, AuditEntry, Contact, Installation, Line, PeopleImport, Subscription
 from statuspage.services.actor import PUBLIC
 from statuspage.services.people_import import Source, import_people
+from statuspage.services.people_import_columns import ACCEPTED
 from statuspage.services.people_import_purge import expire_refused, tend_imports
 from tests.people.crowd import ICCID, Crowd, Seen, file, row, subscriptions
 
@@ -59,6 +61,48 @@ def test_consents(crowd: Crowd) -> None:
         assert subscriptions(session, "+79162222222") == {"sms": ("active", "contract")}
 
 
+@pytest.mark.parametrize(
+    ("word", "stored"),
+    [
+        *((word, ("active", "consent")) for word in ("1", "yes", "Yes", "TRUE", "да", "Да", "ДА", "дА", " да ", "是")),
+        *((word, ("refused", "consent")) for word in ("0", "no", "No", "FALSE", "нет", "Нет", "НЕТ", "нЕт", "否")),
+    ],
+)
+def test_consents_as_people_write_them(crowd: Crowd, word: str, stored: tuple[str, str]) -> None:
+    """Yes and no are read in three languages and in any case."""
+    result = crowd.load(file(row(email="a@example.org", consent_sms=word, consent_email=word)))
+    assert result.counts.refused == 0
+    with transaction(crowd.sessions, read_only=True) as session:
+        assert subscriptions(session, "+79161234567") == {"sms": stored, "email": stored}
+
+
+def test_a_refusal_says_what_is_accepted(crowd: Crowd) -> None:
+    """Whoever wrote "согласен" reads in the same line which words are read."""
+    result = crowd.load(file(row(), row("A2", consent_sms="согласен")))
+    (told,) = csv.reader(crowd.refused(result))
+    assert {"да", "нет", "yes", "no", "是", "否", "1", "0"} <= set(told[4].replace(",", "").split())
+
+
+def test_every_fault_of_a_line_is_listed(crowd: Crowd) -> None:
+    """A line with many faults is one refused line, and each of its faults has a row, so that all is mended at once."""
+    wrong = row(
+        "", "12", email="anna", iccid="1", contact_msisdn="x", language="по-русски", segment="gold", region="",
+        time_zone="Mars/Base", balance="much", paid_until="soon", consent_sms="maybe", consent_email="?",
+    )  # fmt: skip
+    result = crowd.load(file(row("B1"), wrong, row("B2", "+79165555555", segment="gold", balance="1")))
+    assert (result.counts.accepted, result.counts.refused) == (1, 2)
+    told = [(line, field, reason) for line, field, reason, *_ in csv.reader(crowd.refused(result))]
+    assert [field for line, field, _ in told if line == "3"] == [
+        "account_id", "segment", "region", "time_zone", "language", "msisdn", "iccid", "contact_msisdn", "email",
+        "balance", "currency", "paid_until", "consent_sms", "consent_email",
+    ]  # fmt: skip
+    assert ("3", "region", "missing") in told
+    assert [(field, reason) for line, field, reason in told if line == "4"] == [
+        ("segment", "unknown"),
+        ("currency", "missing"),
+    ]
+
+
 def test_upsert(crowd: Crowd) -> None:
     """A second file replaces the lines it names, by account and number, and leaves the others as they are."""
     crowd.load(file(row("A1", "+79161111111"), row("A2", "+79162222222"), row("A1", "+79163333333")))
@@ -88,7 +132,7 @@ def test_repeated_lines(crowd: Crowd) -> None:
     """Of a line that the file names twice the first counts; the others are counted and named by number."""
     result = crowd.load(file(row("A1"), row("A1", "8 (916) 123-45-67", language="en"), row("A2")))
     assert (result.counts.accepted, result.counts.duplicate, result.counts.refused) == (2, 1, 0)
-    assert crowd.refused(result) == ["3,,repeats_an_earlier_line,"]
+    assert crowd.refused(result) == ["3,,repeats_an_earlier_line,,"]
     assert {one.language for one in crowd.seen()} == {"ru"}
 
 
@@ -110,8 +154,8 @@ def test_repeated_lines(crowd: Crowd) -> None:
         ({"balance": "1e5", "currency": "RUB"}, "2,balance,scientific_notation,9a9"),
         ({"paid_until": "01/02/2026"}, "2,paid_until,not_a_date,01/02/2026"),
         ({"paid_until": "2026-02-30"}, "2,paid_until,not_a_date,2026-02-30"),
-        ({"consent_sms": "yes"}, "2,consent_sms,not_0_or_1,yes"),
-        ({"consent_email": "2"}, "2,consent_email,not_0_or_1,2"),
+        ({"consent_sms": "maybe"}, "2,consent_sms,not_yes_or_no,maybe"),
+        ({"consent_email": "2"}, "2,consent_email,not_yes_or_no,2"),
         ({"language": "по-русски"}, "2,language,not_a_language_code,по-русски"),
         ({"account": ""}, "2,account_id,missing,"),
         ({"account": "A\ufffd1"}, "2,account_id,broken_encoding,a�9"),
@@ -120,7 +164,9 @@ def test_repeated_lines(crowd: Crowd) -> None:
 def test_refused_lines(crowd: Crowd, cells: dict[str, str], refusal: str) -> None:
     """A wrong cell refuses its line with number, field and reason; a personal value is shown by its shape only."""
     result = crowd.load(file(row(**cells), row("B1", "+79165555555")))
-    assert crowd.refused(result) == [refusal]
+    (told,) = csv.reader(crowd.refused(result))
+    assert told[:4] == refusal.split(",")
+    assert told[4] == ACCEPTED[told[1]]
     assert (result.counts.accepted, result.counts.refused) == (1, 1)
     assert [one.account for one in crowd.seen()] == ["B1"]
 
@@ -130,7 +176,7 @@ def test_numbers_and_decimals_as_people_write_them(crowd: Crowd) -> None:
     header = "Лицевой счёт;Номер;Сегмент;Регион;Баланс;Валюта;Оплачено до\r\n"
     body = "A1;9161234567;prepaid;Москва;1 234,50;RUB;01.12.2026\r\nA2;+79162222222;PREPAID;урал;1,234;RUB;\r\n"
     result = crowd.load((header + body).encode("windows-1251"))
-    assert crowd.refused(result) == ["3,balance,not_a_decimal,\"9,999\""]
+    assert crowd.refused(result) == ['3,balance,not_a_decimal,"9,999","1234.50, 1 234,50 or -12.5"']
     with transaction(crowd.sessions, read_only=True) as session:
         line = session.scalars(select(Line)).one()
         assert (line.key, line.balance, line.paid_until) == ("+79161234567", Decimal("1234.50"), date(2026, 12, 1))
@@ -139,7 +185,7 @@ def test_numbers_and_decimals_as_people_write_them(crowd: Crowd) -> None:
 def test_rows_of_another_width(crowd: Crowd) -> None:
     """A row with a cell too many or too few is refused, not shifted."""
     result = crowd.load(file(row(), row("A2") + ",more", "A3,+79161234567"))
-    assert crowd.refused(result) == ["3,,too_many_cells,", "4,,too_few_cells,"]
+    assert crowd.refused(result) == ["3,,too_many_cells,,", "4,,too_few_cells,,"]
 
 
 def test_the_refused_file_is_private_and_expires(crowd: Crowd) -> None:
