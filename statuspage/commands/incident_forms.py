@@ -80,7 +80,13 @@ def document(session: Session, incident: Incident, operator: OperatorFacts, now:
             for one in policies
         ],
         "clocks": [
-            {"clock": one.key, "due_at": one.due_at, "done_at": one.done_at, "overdue": one.overdue}
+            {
+                "clock": one.key,
+                "due_at": one.due_at,
+                "done_at": one.done_at,
+                "overdue": one.overdue,
+                "missing": one.missing,
+            }
             for one in clock_facts.due(session, incident, operator, now)
         ],
     }
@@ -105,9 +111,15 @@ def print_document(shown: dict[str, Any], zone: ZoneInfo) -> None:
     )
     click.echo()
     print_table(
-        ("clock", "due", "done", "overdue"),
+        ("clock", "due", "done", "overdue", "missing for campaigns"),
         [
-            (one["clock"], local(one["due_at"], zone), local(one["done_at"], zone), "overdue" if one["overdue"] else "")
+            (
+                one["clock"],
+                local(one["due_at"], zone),
+                local(one["done_at"], zone),
+                "overdue" if one["overdue"] else "",
+                one["missing"],
+            )
             for one in shown["clocks"]
         ],
     )

@@ -125,6 +125,16 @@ class PublicUpdate:
     open: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """People whom the campaign with this public id reached by one channel, so that they are owed the end as well;
+    `end_at` is when their end notice was first accepted. None: none is under way that goes to all of them."""
+
+    campaign: str
+    channel: str
+    end_at: datetime | None
+
+
 _NONE_DONE: Mapping[str, datetime] = MappingProxyType({})
 
 
@@ -138,7 +148,7 @@ class ClockFacts:
     expected_end: datetime | None = None
     first_sms_at: datetime | None = None
     restored_at: datetime | None = None
-    end_notice_at: datetime | None = None
+    told: Sequence[Told] = ()
     resolved_at: datetime | None = None
     reports_done: Mapping[str, datetime] = field(default_factory=lambda: _NONE_DONE)
 
@@ -152,6 +162,8 @@ class Clock:
     done_at: datetime | None
     overdue: bool
     """Not done, and its time is past."""
+    missing: tuple[str, ...] = ()
+    """Of the end notice: public ids of the campaigns whose people have none under way."""
 
     @property
     def late(self) -> bool:
@@ -165,13 +177,17 @@ def due(profile: ClockProfile, facts: ClockFacts, now: datetime) -> tuple[Clock,
         ("first_notice", _after(facts.declared_at, profile.first_notice), _first_public(facts)),
         ("first_sms", _first_sms_due(profile, facts), facts.first_sms_at),
         ("next_update", next_update_due(profile, facts), None),
-        ("end_notice", _end_notice_due(profile, facts), facts.end_notice_at),
+        ("end_notice", _end_notice_due(profile, facts), _end_told(facts)),
     ]
     for report in profile.reports:
         anchor = facts.declared_at if report.anchor is Anchor.DECLARED else facts.resolved_at
         done = facts.reports_done.get(report.key)
         moments.append((f"report:{report.key}", _after(anchor, report.after), done))
-    clocks = [Clock(key, at, done, done is None and now > at) for key, at, done in moments if at is not None]
+    clocks = [
+        Clock(key, at, done, done is None and now > at, _without_end(facts) if key == "end_notice" else ())
+        for key, at, done in moments
+        if at is not None
+    ]
     return tuple(sorted(clocks, key=lambda clock: (clock.done_at is not None, clock.due_at)))
 
 
@@ -238,8 +254,19 @@ def _first_sms_due(profile: ClockProfile, facts: ClockFacts) -> datetime | None:
     return _out_of_quiet(profile, asked, facts.zone)
 
 
+def _end_told(facts: ClockFacts) -> datetime | None:
+    """When the last of the audiences had its end notice under way; one that has none keeps the clock running."""
+    ends = [one.end_at for one in facts.told if one.end_at is not None]
+    return max(ends) if ends and len(ends) == len(facts.told) else None
+
+
+def _without_end(facts: ClockFacts) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.campaign for one in facts.told if one.end_at is None))
+
+
 def _end_notice_due(profile: ClockProfile, facts: ClockFacts) -> datetime | None:
-    asked = _after(facts.restored_at, profile.end_notice)
+    """None where nobody was told directly: the page says that it is over, and nobody waits for more."""
+    asked = _after(facts.restored_at, profile.end_notice) if facts.told else None
     return None if asked is None else _out_of_quiet(profile, asked, facts.zone)
 
 

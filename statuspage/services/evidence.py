@@ -83,8 +83,9 @@ def _page(session: Session, incident: Incident) -> dict[str, Any]:
 
 def _cadence(session: Session, incident: Incident, operator: OperatorFacts, now: datetime) -> dict[str, Any]:
     facts = clock_facts.facts(session, incident, operator)
-    due = clocks.next_update_due(clock_facts.profile_of(incident), facts)
-    sms = next((one for one in clock_facts.due(session, incident, operator, now) if one.key == "first_sms"), None)
+    profile = clock_facts.profile_of(incident)
+    due = clocks.next_update_due(profile, facts)
+    sms = next((one for one in clocks.due(profile, facts, now) if one.key == "first_sms"), None)
     return {
         "next_update_due": due,
         "update_overdue": due is not None and now > due,

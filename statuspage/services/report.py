@@ -138,7 +138,7 @@ def gather(session: Session, actor: Actor, incident: Incident, operator: Operato
         AuditEntry.entity == "incident", AuditEntry.entity_id == incident.public_id
     )
     return Facts(
-        clocks=clocks.due(clock_facts.profile_of(incident), known, now),
+        clocks=clock_facts.due(session, incident, operator, now),
         compliance=clocks.compliance(clock_facts.profile_of(incident), known, now),
         updates=len(known.updates),
         end_slips=_end_slips(session, incident),

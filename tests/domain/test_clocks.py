@@ -14,6 +14,7 @@ from statuspage.domain.clocks import (
     ClockFacts,
     ClockProfile,
     PublicUpdate,
+    Told,
     compliance,
     due,
     next_update_due,
@@ -125,6 +126,7 @@ def test_end_notice_and_reports() -> None:
         FACTS,
         updates=told(10, 60, ended=True),
         first_sms_at=DECLARED + 50 * MINUTE,
+        told=(Told("subscribers", "sms", None),),
         restored_at=DECLARED + HOUR,
         resolved_at=DECLARED + 2 * HOUR,
         reports_done={"internal": DECLARED + 3 * HOUR},
@@ -139,6 +141,23 @@ def test_end_notice_and_reports() -> None:
     ]
     assert clocks[0].overdue
     assert clocks[1].due_at == DECLARED + 2 * HOUR + timedelta(days=10)
+
+
+def test_the_end_notice_is_kept_only_when_everybody_who_was_told_has_one() -> None:
+    """One audience's end notice does not stop the clock for another; the last of them does, and says whether late."""
+    restored, due_at = DECLARED + HOUR, DECLARED + 90 * MINUTE
+    first, last = Told("a", "sms", restored + 5 * MINUTE), Told("b", "email", None)
+    facts = replace(FACTS, restored_at=restored, told=(first, Told("a", "email", restored + 6 * MINUTE), last))
+    half = clock("end_notice", facts, due_at + MINUTE)
+    assert half == Clock("end_notice", due_at, None, overdue=True, missing=("b",))
+    done = clock("end_notice", replace(facts, told=(first, replace(last, end_at=due_at + MINUTE))), due_at + HOUR)
+    assert done is not None
+    assert (done.done_at, done.late, done.missing) == (due_at + MINUTE, True, ())
+
+
+def test_nobody_told_directly_is_owed_no_end_notice() -> None:
+    """Where no message went to anybody, the page alone says that it is over."""
+    assert clock("end_notice", replace(FACTS, restored_at=DECLARED + HOUR), DECLARED + 9 * HOUR) is None
 
 
 def test_compliance_of_one_afternoon() -> None:
