@@ -95,7 +95,7 @@ def _reaches_all(session: Session, end: Campaign) -> set[str]:
 
 
 def _may_be_told(session: Session, campaign: Campaign, channel: str) -> bool:
-    """Whether anybody it reached may still be written to: whoever has opted out since, or is erased, is owed nothing."""
+    """Whether anybody it reached may still be written to: who opted out since, or is erased, is owed nothing."""
     refused = select(Suppression.address_hash).where(
         Suppression.channel == Delivery.channel, Suppression.address_hash == Delivery.address_hash
     )
