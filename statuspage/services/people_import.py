@@ -69,7 +69,8 @@ def import_people(
     """Upsert by (account, MSISDN or ICCID); lines that the file does not name stay as they are.
 
     Opens short transactions of its own, so that others can write between them. RuleError: no permission, no such file,
-    another import is running. A dry run stores nothing but the run's counts and the file of refused lines.
+    another import is running, not one line was taken. A dry run stores nothing but the run's counts and the file of
+    refused lines.
     """
     actor.require(Permission.SUBSCRIBER_IMPORT)
     file = PeopleFile(source.stream)
@@ -84,6 +85,8 @@ def import_people(
         run = ImportRun(file, _checker(sessions, settings, file), refused, sink, watch)
         try:
             run.load()
+            if held is not None and not run.counts.accepted:
+                raise _nothing_taken(run.counts, refused)
             book.finish(entry, run.counts, refused)
         except BaseException:
             book.fail(entry, run.counts, refused)
@@ -120,6 +123,17 @@ def _checker(sessions: Sessions, settings: Settings, file: PeopleFile) -> RowChe
         words = vocabulary(session, settings)
     key = AddressKey.derive(settings.secret_key.get_secret_value())
     return RowChecker(words, key, file.layout.columns, file.layout.width)
+
+
+def _nothing_taken(counts: Counts, refused: RefusedLines) -> RuleError:
+    why = "it holds no lines but the header"
+    if counts.refused:
+        why = f"every line is refused ({counts.refused:,}), and {refused.path} says why"
+    return RuleError(
+        "people_import.nothing_taken",
+        f"file: not one line was taken, so everything stays as it was: {why}. Mend the file and import it again.",
+        "file",
+    )
 
 
 def _claim(sessions: Sessions, clock: Clock) -> Held:

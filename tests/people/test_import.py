@@ -190,7 +190,7 @@ def test_rows_of_another_width(crowd: Crowd) -> None:
 
 def test_the_refused_file_is_private_and_expires(crowd: Crowd) -> None:
     """Refused lines are readable by the owner only and deleted after seven days."""
-    result = crowd.load(file(row(msisdn="12")))
+    result = crowd.load(file(row(), row(msisdn="12")))
     path = Path(str(result.refused_path))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -202,6 +202,26 @@ def test_the_refused_file_is_private_and_expires(crowd: Crowd) -> None:
     assert not path.exists()
     with transaction(crowd.sessions, read_only=True) as session:
         assert session.scalars(select(PeopleImport.refused_path)).one() is None
+
+
+def test_a_file_of_which_nothing_was_taken_is_not_in_force(crowd: Crowd) -> None:
+    """When every line is refused, or there is none, the import fails, says why, and changes nothing."""
+    crowd.load(file(row()))
+    before = crowd.seen()
+    with pytest.raises(RuleError, match=r"every line is refused \(2\), and .+\.csv says why") as caught:
+        crowd.load(file(row("A1", segment="gold"), row("A2", segment="gold")))
+    assert caught.value.code == "people_import.nothing_taken"
+    with pytest.raises(RuleError, match="no lines but the header"):
+        crowd.load(file())
+    assert crowd.load(file(row(segment="gold")), dry_run=True).counts.refused == 1
+    assert crowd.seen() == before
+    with transaction(crowd.sessions, read_only=True) as session:
+        runs = list(session.scalars(select(PeopleImport).order_by(PeopleImport.id)))
+        assert [run.state for run in runs] == ["visible", "failed", "failed", "dry_run"]
+        assert [run.rows_refused for run in runs] == [0, 2, 0, 1]
+        assert runs[1].refused_path is not None
+        assert len(Path(runs[1].refused_path).read_text(encoding="utf-8").splitlines()) == 3
+        assert session.scalars(select(Installation.generation)).one() == runs[0].generation
 
 
 def test_dry_run(crowd: Crowd) -> None:
