@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from statuspage.domain.component import ComponentState
-from statuspage.domain.errors import NotFound, RuleError
+from statuspage.domain.errors import NotFound, RuleError, check_all
 from statuspage.domain.incident import OPEN, CauseCategory, IncidentState, Publication
 from statuspage.domain.publication import check_not_affected
 from statuspage.domain.roles import Permission
@@ -21,6 +22,7 @@ from statuspage.services import (
     audit,
     components,
     grace,
+    grace_policies,
     idempotency,
     page,
     playbook,
@@ -136,7 +138,7 @@ def declare_incident(
         earlier = idempotency.earlier_result(session, _SCOPE, idempotency_key, request)
         if earlier is not None:
             return get_incident(session, earlier)
-    _check(session, actor, declaration, now)
+    check_declaration(session, actor, declaration, now)
     incident = _insert(session, actor, declaration, now)
     _say_first(session, actor, incident, declaration, now)
     playbook.copy_into(session, incident)
@@ -184,7 +186,29 @@ def set_facts(session: Session, actor: Actor, incident: Incident, facts: Facts, 
     audit.record(session, actor, "incident.facts_set", "incident", incident.public_id, now, detail)
 
 
-def _check(session: Session, actor: Actor, declaration: Declaration, now: datetime) -> None:
+def check_declaration(session: Session, actor: Actor, declaration: Declaration, now: datetime) -> None:
+    """Raise every reason at once why `declaration` cannot be made now; nothing when it can."""
+    source = declaration.source_locale
+    check_all(
+        (
+            lambda: wording.titles(declaration.title, source),
+            lambda: wording.checked(declaration.body, source, "body", wording.BODY_LENGTH),
+            lambda: _check_beginning(declaration),
+            lambda: _check_start(declaration.started_at, now),
+            lambda: updates.check_ahead(declaration.next_update_at, "next_update_at", now),
+            lambda: updates.check_ahead(declaration.expected_end_at, "expected_end_at", now),
+            lambda: _check_components(session, declaration.components),
+            lambda: _check_not_affected(session, actor, declaration.not_affected, declaration.components),
+            lambda: reference.check_keys(session, declaration.segments, ()),
+            lambda: reference.check_keys(session, (), declaration.regions),
+            lambda: _owner_id(session, declaration.owner),
+            lambda: _template_id(session, declaration.template),
+            lambda: declaration.grace_key is None or grace_policies.default_policy(session, declaration.grace_key),
+        )
+    )
+
+
+def _check_beginning(declaration: Declaration) -> None:
     if declaration.publication not in (Publication.DRAFT, Publication.PUBLISHED):
         raise RuleError(
             "incident.bad_publication",
@@ -197,15 +221,12 @@ def _check(session: Session, actor: Actor, declaration: Declaration, now: dateti
             f"state: an incident does not begin as {declaration.state}. Use an open state.",
             "state",
         )
-    if not declaration.components:
+
+
+def _check_components(session: Session, affected: Mapping[str, ComponentState]) -> None:
+    if not affected:
         raise RuleError("incident.no_components", "components: name at least one that does not work.", "components")
-    reference.check_keys(session, declaration.segments, declaration.regions)
-    _check_not_affected(session, actor, declaration.not_affected, declaration.components)
-    _check_start(declaration.started_at, now)
-    for name in ("expected_end_at", "next_update_at"):
-        value = getattr(declaration, name)
-        if value is not None:
-            updates.check_ahead(value, name, now)
+    components.by_key(session, affected)
 
 
 def _insert(session: Session, actor: Actor, declaration: Declaration, now: datetime) -> Incident:
@@ -246,25 +267,30 @@ def _say_first(session: Session, actor: Actor, incident: Incident, declaration: 
 def _check_facts(
     session: Session, actor: Actor, incident: Incident, changed: Mapping[str, object], now: datetime
 ) -> None:
-    segments, regions = changed.get("segments", ()), changed.get("regions", ())
-    not_affected, started_at = changed.get("not_affected", ()), changed.get("started_at")
-    if isinstance(segments, tuple) and isinstance(regions, tuple):
-        reference.check_keys(session, segments, regions)
-    if isinstance(not_affected, tuple):
-        _check_not_affected(session, actor, not_affected, components.states_of(session, incident))
-    if isinstance(started_at, datetime):
-        _check_start(started_at, now)
-        first = min(point.at for point in updates.points(session, incident))
-        if started_at > first:
-            raise RuleError(
-                "incident.start_after_update",
-                f"started_at: {started_at.isoformat()} is after the first update ({first.isoformat()}).",
-                "started_at",
-            )
-    for name in ("expected_end_at", "next_update_at", "credited_by_at"):
-        value = changed.get(name)
-        if isinstance(value, datetime):
-            updates.check_ahead(value, name, now)
+    checks: list[Callable[[], object]] = []
+    for name, value in changed.items():
+        if isinstance(value, datetime) and name == "started_at":
+            checks.append(partial(_check_new_start, session, incident, value, now))
+        elif isinstance(value, datetime):
+            checks.append(partial(updates.check_ahead, value, name, now))
+        elif isinstance(value, tuple) and name == "not_affected":
+            affected = components.states_of(session, incident)
+            checks.append(partial(_check_not_affected, session, actor, value, affected))
+        elif isinstance(value, tuple):
+            given = {"segments": (), "regions": ()} | {name: value}
+            checks.append(partial(reference.check_keys, session, given["segments"], given["regions"]))
+    check_all(checks)
+
+
+def _check_new_start(session: Session, incident: Incident, started_at: datetime, now: datetime) -> None:
+    _check_start(started_at, now)
+    first = min(point.at for point in updates.points(session, incident))
+    if started_at > first:
+        raise RuleError(
+            "incident.start_after_update",
+            f"started_at: {started_at.isoformat()} is after the first update ({first.isoformat()}).",
+            "started_at",
+        )
 
 
 def _check_not_affected(
@@ -299,7 +325,10 @@ def _check_start(started_at: datetime | None, now: datetime) -> None:
 def _template_id(session: Session, key: str | None) -> int | None:
     if key is None:
         return None
-    return session.scalars(select(IncidentTemplate.id).where(IncidentTemplate.key == key)).one()
+    template_id = session.scalar(select(IncidentTemplate.id).where(IncidentTemplate.key == key))
+    if template_id is None:
+        raise NotFound("template.not_found", f"template: there is none with the key {key!r}.", "template")
+    return template_id
 
 
 def _owner_id(session: Session, public_id: str | None) -> int | None:

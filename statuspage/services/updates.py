@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from statuspage.domain.component import ComponentState
-from statuspage.domain.errors import NotFound, RuleError
+from statuspage.domain.errors import NotFound, RuleError, check_all
 from statuspage.domain.incident import (
     ENDED,
     RESTORED,
@@ -176,18 +177,20 @@ def _edit(
 
 
 def _take_over(incident: Incident, new: NewUpdate, now: datetime) -> None:
-    for name, value in (("next_update_at", new.next_update_at), ("expected_end_at", new.expected_end_at)):
-        if isinstance(value, datetime):
-            check_ahead(value, name, now)
-        if value is not KEEP:
-            setattr(incident, name, value)
+    times = {"next_update_at": new.next_update_at, "expected_end_at": new.expected_end_at}
+    said = {name: value for name, value in times.items() if not isinstance(value, Keep)}
+    check_all(partial(check_ahead, value, name, now) for name, value in said.items())
+    for name, value in said.items():
+        setattr(incident, name, value)
 
 
 LONGEST_AHEAD = timedelta(days=366)
 
 
-def check_ahead(value: datetime, name: str, now: datetime) -> None:
-    """Refuse a moment that has passed where one to come is meant."""
+def check_ahead(value: datetime | None, name: str, now: datetime) -> None:
+    """Refuse a moment that has passed where one to come is meant; None, "not known", is never wrong."""
+    if value is None:
+        return
     if value <= now:
         raise RuleError("incident.time_passed", f"{name}: {value.isoformat()} has passed. Give a later moment.", name)
     if value > now + LONGEST_AHEAD:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 
-from statuspage.domain.errors import RuleError
+from statuspage.domain.errors import RuleError, raise_together
 from statuspage.i18n import KNOWN_LOCALES
 from statuspage.services.texts import Texts
 
@@ -29,14 +29,25 @@ def titles(texts: Texts, source: str) -> Texts:
 
 
 def checked(texts: Texts, source: str, field: str, limit: int, known: Collection[str] = KNOWN_LOCALES) -> Texts:
-    """`texts` trimmed and composed, without the empty ones. The source's must be there; the others may be missing."""
+    """`texts` trimmed and composed, without the empty ones. The source's must be there; the others may be missing.
+
+    Raises every fault at once.
+    """
     unknown = sorted({*texts, source} - set(known))
     if unknown:
         allowed = ", ".join(known)
         raise RuleError("text.unknown_locale", f"{field}: there is no language {unknown[0]!r}. Use: {allowed}.", field)
-    kept = {locale: line(body, f"{field}.{locale}", limit) for locale, body in texts.items() if body.strip()}
-    if source not in kept:
-        raise RuleError("text.empty", f"{field}: nothing is written in {source}. Write it there first.", field)
+    kept, wrong = {}, []
+    for locale, body in texts.items():
+        if body.strip():
+            try:
+                kept[locale] = line(body, f"{field}.{locale}", limit)
+            except RuleError as error:
+                wrong.append(error)
+    if not texts.get(source, "").strip():
+        message = f"{field}: nothing is written in {source}. Write it there first."
+        wrong.append(RuleError("text.empty", message, f"{field}.{source}"))
+    raise_together(wrong)
     return kept
 
 

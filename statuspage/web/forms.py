@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -16,7 +17,8 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from statuspage.domain.errors import RuleError
+from statuspage.domain.errors import NotAllowed, RuleError, separately
+from statuspage.i18n import gettext
 from statuspage.services import idempotency
 from statuspage.web.wiring import now, wiring
 
@@ -29,16 +31,29 @@ LONGEST_LINE = 200
 E = TypeVar("E", bound=StrEnum)
 
 
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong with one field: the key of its words in the catalogue "form", and the values in them."""
+
+    key: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def said(self, locale: str) -> str:
+        return gettext(locale, f"form.mistake.{self.key}", **self.values)
+
+
 class InputError(RuleError):
-    """A form with mistakes: `fields` names each with its remedy."""
+    """A form with mistakes: `fields` has those of reading it, `refusals` what rules say about the rest of it."""
 
-    def __init__(self, fields: dict[str, str]) -> None:
-        first = next(iter(fields))
-        super().__init__("form.invalid", "; ".join(f"{name}: {text}" for name, text in fields.items()), first)
-        self.fields = fields
+    def __init__(self, fields: Mapping[str, Mistake], refusals: Sequence[RuleError] = ()) -> None:
+        said = [f"{name}: {mistake.said('en')}" for name, mistake in fields.items()]
+        first = next(iter(fields), refusals[0].field if refusals else None)
+        super().__init__("form.invalid", "\n".join([*said, *(one.message for one in refusals)]), first)
+        self.fields = dict(fields)
+        self.refusals = tuple(refusals)
 
-    def __reduce__(self) -> tuple[type[InputError], tuple[dict[str, str]]]:  # type: ignore[override]  # one argument, not three
-        return type(self), (self.fields,)
+    def __reduce__(self) -> tuple[type[InputError], tuple[object, ...]]:  # type: ignore[override]  # its own arguments
+        return type(self), (self.fields, self.refusals)
 
 
 class Fields:
@@ -48,17 +63,17 @@ class Fields:
         self.form = form
         self.zone = zone
         self.locales = locales
-        self.mistakes: dict[str, str] = {}
+        self.mistakes: dict[str, Mistake] = {}
 
     def text(self, name: str, *, required: bool = False, limit: int = LONGEST_LINE) -> str:
         """Stripped, line ends as \\n; "" when absent."""
         value = self.form.get(name, "").replace("\r\n", "\n").strip()
         if "\0" in value:
-            self.mistakes[name] = "has a NUL character; type it anew."
+            self.mistakes[name] = Mistake("unreadable")
         elif len(value) > limit:
-            self.mistakes[name] = f"has {len(value)} characters; {limit} are allowed."
+            self.mistakes[name] = Mistake("too_long", {"n": len(value), "limit": limit})
         elif required and not value:
-            self.mistakes[name] = "is empty; fill it in."
+            self.mistakes[name] = Mistake("empty")
         return value
 
     def texts(self, prefix: str, *, limit: int = LONGEST_TEXT, required: str | None = None) -> dict[str, str]:
@@ -74,14 +89,14 @@ class Fields:
         try:
             return names(value)
         except ValueError:
-            self.mistakes[name] = f"cannot be {value[:40]!r}; choose one of: {', '.join(names)}."
+            self.mistakes[name] = Mistake("not_offered")
             return None
 
     def needed(self, name: str, names: type[E]) -> E:
         """A value of the enum; the first one stands in until `check` raises."""
         value = self.choice(name, names)
         if value is None:
-            self.mistakes.setdefault(name, f"is empty; choose one of: {', '.join(names)}.")
+            self.mistakes.setdefault(name, Mistake("not_chosen"))
             return next(iter(names))
         return value
 
@@ -89,8 +104,8 @@ class Fields:
         """The ticked values, in the order of `allowed`."""
         ticked = set(self.form.getlist(name))
         known = list(allowed)
-        if strange := ticked - set(known):
-            self.mistakes[name] = f"cannot be {min(strange)[:40]!r}; reload the form."
+        if ticked - set(known):
+            self.mistakes[name] = Mistake("not_offered")
         return [value for value in known if value in ticked]
 
     def flag(self, name: str) -> bool:
@@ -104,7 +119,7 @@ class Fields:
         try:
             return datetime.fromisoformat(value).replace(tzinfo=self.zone).astimezone(UTC)
         except (ValueError, OverflowError):
-            self.mistakes[name] = f"is {value[:30]!r}, which is no time; write it as 2026-11-22T14:20."
+            self.mistakes[name] = Mistake("no_moment")
             return None
 
     def count(self, name: str, *, required: bool = False, most: int = 2**31 - 1) -> int | None:
@@ -113,14 +128,22 @@ class Fields:
         if not value:
             return None
         if not re.fullmatch(r"[0-9]{1,10}", value) or int(value) > most:
-            self.mistakes[name] = f"is {value!r}; write a whole number from 0 to {most}."
+            self.mistakes[name] = Mistake("no_count", {"most": most})
             return None
         return int(value)
 
-    def check(self) -> None:
-        """Raises InputError when anything read so far was wrong."""
-        if self.mistakes:
-            raise InputError(self.mistakes)
+    def check(self, rule: Callable[[], object] | None = None) -> None:
+        """Raises InputError when anything read so far was wrong, together with what `rule` says of the other fields."""
+        refusals: list[RuleError] = []
+        if rule is not None:
+            try:
+                rule()
+            except NotAllowed:
+                raise
+            except RuleError as error:
+                refusals = [one for one in separately(error) if one.field not in self.mistakes]
+        if self.mistakes or refusals:
+            raise InputError(self.mistakes, refusals)
 
 
 def fields() -> Fields:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,7 @@ from jinja2 import StrictUndefined
 from markupsafe import Markup, escape
 
 from statuspage.domain.component import ComponentState
-from statuspage.domain.errors import RuleError
+from statuspage.domain.errors import Refusals, RuleError, separately
 from statuspage.domain.incident import ENDED, RESTORED, Publication
 from statuspage.domain.publication import Gap
 from statuspage.domain.roles import Permission
@@ -27,6 +28,8 @@ from statuspage.web.wiring import now, wiring
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 LOCALE = "locale"
+_OTHER_CATALOGUES = ("page.", "report.", "form.")
+_BOXES = frozenset({"components", "not_affected", "segments", "regions", "channels"})
 _PART_OF = {"sending": "campaigns"} | dict.fromkeys(("room", "updates", "lifecycle", "playbook", "grace"), "incidents")
 """Blueprints that the frame shows under another one's name."""
 
@@ -56,6 +59,7 @@ def furnish(app: Flask) -> None:
     app.jinja_env.globals.update(
         t=t,
         told=told,
+        faults=faults,
         has_text=has_text,
         campaign_name=campaign_name,
         mistake=mistake,
@@ -124,8 +128,8 @@ def locale() -> str:
 
 
 def t(key: str, **values: object) -> str:
-    """The console's text of `key`; one that begins with "page." or "report." is that catalogue's own."""
-    return gettext(locale(), key if key.startswith(("page.", "report.")) else f"console.{key}", **values)
+    """The console's text of `key`; one that begins with the name of another catalogue is that one's own."""
+    return gettext(locale(), key if key.startswith(_OTHER_CATALOGUES) else f"console.{key}", **values)
 
 
 def has_text(key: str) -> bool:
@@ -134,15 +138,54 @@ def has_text(key: str) -> bool:
 
 def told(error: RuleError) -> str:
     """A refusal in the reader's language where the catalogue has its code, else as the rule words it."""
+    if isinstance(error, InputError | Refusals):
+        return " ".join(fault.text for fault in faults(error))
     key = f"refusal.{error.code.replace('.', '_')}"
     return t(key) if has_text(key) else error.message
 
 
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong: the form's field ("" when the form has none for it), its name, and what is wrong."""
+
+    field: str
+    label: str
+    text: str
+
+
+def faults(error: RuleError | None) -> list[Fault]:
+    """Everything that is wrong, in the order of the form, for the summary above it."""
+    if error is None:
+        return []
+    if isinstance(error, InputError):
+        found = [Fault(_on_page(name), field_name(name), one.said(locale())) for name, one in error.fields.items()]
+        rest = error.refusals
+    else:
+        found, rest = [], separately(error)
+    for one in rest:
+        place = _on_page(one.field or "")
+        found.append(Fault(place, field_name(place), told(one)))
+    order = {name: place for place, name in enumerate(request.form)}
+    return sorted(found, key=lambda fault: order.get(fault.field, len(order)))
+
+
+def field_name(name: str) -> str:
+    """What the form calls the field; "" where it has no name of its own."""
+    base, _, part = name.partition(".")
+    key = f"form.field.{base}"
+    if key not in catalogue(locale()):
+        return ""
+    return f"{t(key)} ({LANGUAGE_NAMES[part]})" if part in LANGUAGE_NAMES else t(key)
+
+
 def mistake(error: RuleError | None, field: str) -> str:
     """What is wrong with one field, "" when nothing is."""
-    if isinstance(error, InputError):
-        return error.fields.get(field, "")
-    return told(error) if error is not None and error.field == field else ""
+    return " ".join(fault.text for fault in faults(error) if fault.field == field)
+
+
+def _on_page(name: str) -> str:
+    """`name` where the submitted form has such a field: boxes that nobody ticked are not sent, but they are there."""
+    return name if name in _BOXES or name in request.form else ""
 
 
 def incident_shape(incident: Incident) -> str:

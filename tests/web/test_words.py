@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 
+import statuspage
 from statuspage.i18n import KNOWN_LOCALES, catalogue, slots
 from statuspage.web.shell import TEMPLATES
 
 ASKED = re.compile(r'\bt\("([a-z0-9_.]+)"(?! ~)')
 FAMILY = re.compile(r'\bt\("([a-z0-9_.]+)" ~')
-OWN = ("page.", "report.")
+REFUSING = {"RuleError", "NotAllowed", "NotFound"}
+OWN = ("page.", "report.", "form.")
 TEMPLATE_FILES = sorted([*TEMPLATES.glob("console/**/*.html"), *TEMPLATES.glob("auth/*.html")])
 
 
@@ -45,3 +48,34 @@ def _slots(locale: str) -> dict[str, frozenset[str]]:
             forms = [message] if isinstance(message, str) else list(message.values())
             found[key] = frozenset().union(*(slots(form) for form in forms))
     return found
+
+
+SPOKEN = (
+    *(f"services/{name}.py" for name in ("incidents", "updates", "lifecycle", "publication", "words", "wording")),
+    *(f"services/{name}.py" for name in ("grace", "grace_policies", "playbook", "routes", "components", "users")),
+    *(f"domain/{name}.py" for name in ("incident", "grace", "playbook", "publication")),
+)
+"""What the console's forms on incidents, promises, routes and users can be refused by."""
+
+MACHINES_ONLY = {"incident.naive_time", "incident.no_updates", "playbook.bad_due", "playbook.no_measure"} | {
+    "playbook.gate_stays",
+    "route.check_in_future",
+    "user.not_own_password",
+}
+"""Refusals that no form of the console can run into."""
+
+
+@pytest.mark.parametrize("locale", KNOWN_LOCALES)
+@pytest.mark.parametrize("name", SPOKEN)
+def test_a_refusal_is_said_in_the_readers_language(name: str, locale: str) -> None:
+    """Whatever a rule refuses in a form has words in the catalogue, not the rule's own for machines."""
+    tree = ast.parse((Path(statuspage.__file__).parent / name).read_text(encoding="utf-8"))
+    codes = {
+        call.args[0].value
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in REFUSING
+        if call.args and isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str)
+    }
+    known = catalogue(locale)
+    silent = [code for code in codes - MACHINES_ONLY if f"console.refusal.{code.replace('.', '_')}" not in known]
+    assert silent == []

@@ -24,7 +24,7 @@ from statuspage.web.console import naming
 from statuspage.web.console.acting import act
 from statuspage.web.console.progress import course
 from statuspage.web.errors import status_of
-from statuspage.web.forms import Fields, fields, remember, repeated
+from statuspage.web.forms import Fields, Mistake, fields, remember, repeated
 from statuspage.web.wiring import now, wiring
 
 SHOWN_DELIVERIES = 100
@@ -221,6 +221,6 @@ def _money(form: Fields, name: str) -> Decimal | None:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite():
-        form.mistakes[name] = f"is {value!r}; write an amount such as 1200.50."
+        form.mistakes[name] = Mistake("no_amount")
         return None
     return amount

@@ -60,12 +60,12 @@ def prefilled(session: Session, template: str, now: datetime) -> Declaration:
 
 
 def read(form: Fields, offered: Choices, template: str) -> Declaration:
-    """The submitted form. Raises InputError with every mistake at once."""
+    """The submitted form; what cannot be read is among the form's mistakes, and something stands in for it."""
     source = form.text("source", required=True)
     segments = form.several("segments", [key for key, _ in offered.segments])
     regions = form.several("regions", [key for key, _ in offered.regions])
     states = {key: form.choice(f"component.{key}", ComponentState) for key, _ in offered.components}
-    declaration = Declaration(
+    return Declaration(
         title=form.texts("title", limit=200, required=source),
         body=form.texts("body", required=source),
         source_locale=source,
@@ -84,8 +84,6 @@ def read(form: Fields, offered: Choices, template: str) -> Declaration:
         template=None if template == NO_TEMPLATE else template,
         grace_key=form.text("grace_key") or None,
     )
-    form.check()
-    return declaration
 
 
 def open_states() -> list[IncidentState]:

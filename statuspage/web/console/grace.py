@@ -21,7 +21,7 @@ from statuspage.web import shell
 from statuspage.web.access import access, actor, person
 from statuspage.web.console import naming, touched
 from statuspage.web.console.acting import act
-from statuspage.web.forms import Fields, fields
+from statuspage.web.forms import Fields, Mistake, fields
 from statuspage.web.wiring import now, wiring
 
 blueprint = Blueprint("grace", __name__, url_prefix="/console/grace")
@@ -110,7 +110,7 @@ def _end_of(form: Fields, name: str, zone: ZoneInfo) -> datetime:
     try:
         return end_of_day(date.fromisoformat(value), zone)
     except (ValueError, OverflowError):
-        form.mistakes.setdefault(name, f"is {value[:20]!r}, which is no day; write it as 2026-11-25.")
+        form.mistakes.setdefault(name, Mistake("no_day"))
         return now()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from statuspage.domain.component import ComponentState
 from statuspage.domain.errors import RuleError
@@ -12,11 +13,12 @@ from statuspage.domain.incident import OPEN, CauseCategory, Publication
 from statuspage.domain.roles import Permission
 from statuspage.models import User
 from statuspage.services import incidents, templates
+from statuspage.services.incidents import Declaration
 from statuspage.web import shell
 from statuspage.web.access import access, actor
 from statuspage.web.console import declaration, naming
 from statuspage.web.errors import status_of
-from statuspage.web.forms import fields, key
+from statuspage.web.forms import Fields, fields, key
 from statuspage.web.wiring import now, wiring
 
 blueprint = Blueprint("incidents", __name__, url_prefix="/console/incidents")
@@ -55,13 +57,21 @@ def declare(template: str) -> ResponseReturnValue:
     """A doubled click declares once; published at once, the public page follows before the answer."""
     try:
         with wiring().reading() as session:
-            said = declaration.read(fields(), declaration.choices(session), template)
+            said = _checked(session, fields(), template)
         with wiring().writing() as session:
             incident = incidents.declare_incident(session, actor(), said, idempotency_key=key(), now=now())
     except RuleError as error:
         return _form(template, error), status_of(error)
     flash(shell.t(f"declare.done_{said.publication}"))
     return redirect(url_for("room.show", public_id=incident.public_id), code=303)
+
+
+def _checked(session: Session, form: Fields, template: str) -> Declaration:
+    """The form's declaration. Raises InputError with what is wrong in form and substance, all at once."""
+    said = declaration.read(form, declaration.choices(session), template)
+    unclear = "source" in form.mistakes  # in no language there is nothing to judge
+    form.check(None if unclear else lambda: incidents.check_declaration(session, actor(), said, now()))
+    return said
 
 
 def _form(template: str, error: RuleError | None) -> str:
