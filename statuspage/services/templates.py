@@ -29,7 +29,7 @@ _NEXT_UPDATE = timedelta(minutes=60)
 
 @dataclass(frozen=True)
 class TemplateTerms:
-    """`updates`: state → first words. An emergency component in `not_affected` is offered to a person, never ticked."""
+    """`updates`: state → first words. `not_affected` is offered to whoever looks whether it works, never ticked."""
 
     key: str
     title: Texts
@@ -74,11 +74,10 @@ def get_template(session: Session, key: str) -> IncidentTemplate:
 
 
 def declaration(session: Session, key: str, *, profile: str, now: datetime) -> Declaration:
-    """A declaration filled from the template. An emergency component is left out: a person ticks it, or nobody does."""
+    """A declaration filled from the template. It says of nothing that it works: a person looks and ticks, or nobody does."""
     template = get_template(session, key)
     words = texts.read(session, "incident_template", [template.id])
     first = words[template.id, f"update.{IncidentState.INVESTIGATING}"]
-    emergency = components.emergency_keys(session)
     return Declaration(
         title=words[template.id, "title"].bodies,
         body=first.bodies,
@@ -87,7 +86,6 @@ def declaration(session: Session, key: str, *, profile: str, now: datetime) -> D
         cause=template.cause,
         segments=tuple(template.segments),
         regions=tuple(template.regions),
-        not_affected=tuple(one for one in template.not_affected if one not in emergency),
         next_update_at=now + _cadence(profile),
         profile=profile,
         template=key,

@@ -34,11 +34,12 @@ def test_sample_prints_first_passwords_once(run_empty: Run) -> None:
 
 def test_whole_incident_by_command_line(run: Run, clock: FrozenClock) -> None:
     """Declare, check a route, update, restore, verify, resolve; the page is published at each step."""
-    declared = _json(run, "incident", "declare", "--template", "billing_outage", "--started-at", "10:00")
+    looked = ("--not-affected", "calls")
+    declared = _json(run, "incident", "declare", "--template", "billing_outage", "--started-at", "10:00", *looked)
     public_id = declared["id"]
     assert declared["started_at"] == "2026-11-22T07:00:00+00:00"
     assert declared["grace"][0]["until"] == "2026-11-25T21:00:00+00:00"
-    assert "emergency_calls" not in declared["not_affected"]
+    assert declared["not_affected"] == ["calls"]
     assert run("route", "set", "bank_app", "works")[0] == 0
     states = {one["key"]: one["state"] for one in _json(run, "route", "list", "--kind", "payment")}
     assert (states["bank_app"], states["promised_payment"]) == ("works", "down")
@@ -64,6 +65,11 @@ def test_whole_incident_by_command_line(run: Run, clock: FrozenClock) -> None:
 
 
 def test_words_in_one_language_and_no_template(run: Run) -> None:
+def test_nothing_is_said_to_work_by_itself(run: Run) -> None:
+    """A template of the command line ticks nothing either."""
+    assert _json(run, "incident", "declare", "--template", "billing_outage")["not_affected"] == []
+
+
     """Fields alone are enough; a text that names no language is in the default one."""
     shown = _json(
         run, "incident", "declare", "--title", "en=Invoices are late", "--text", "en=They come a day later.",

@@ -67,12 +67,18 @@ def test_same_key_declares_once(world: World) -> None:
     assert refused.value.code == "idempotency.other_request"
 
 
+@pytest.mark.parametrize("key", ["billing_outage", "top_up_outage", "data_sim_outage", "security_suspension"])
+def test_no_template_says_that_anything_works(world: World, key: str) -> None:
+    """What is not affected is said by whoever looked: a template offers it and ticks nothing."""
+    with transaction(world.sessions, read_only=True) as session:
+        assert templates.get_template(session, key).not_affected
+        assert templates.declaration(session, key, profile="default_billing", now=NOW).not_affected == ()
+
+
 def test_emergency_calls_are_ticked_by_a_person_only(world: World) -> None:
-    """The template leaves them out; the command line cannot claim them, a person can."""
+    """The command line cannot claim them, a person can."""
+    ticked = ("calls", "emergency_calls")
     with transaction(world.sessions) as session:
-        prepared = templates.declaration(session, "billing_outage", profile="default_billing", now=NOW)
-        assert "emergency_calls" not in prepared.not_affected
-        ticked = (*prepared.not_affected, "emergency_calls")
         with pytest.raises(NotAllowed) as refused:
             world.declare(session, CLI, not_affected=ticked)
         assert refused.value.code == "incident.emergency_not_confirmed"

@@ -48,7 +48,8 @@ class World:
     def declare(self, session: Session, actor: Actor, key: str = "billing_outage", **changes: Any) -> Incident:
         now = self.clock.now()
         prepared = templates.declaration(session, key, profile="default_billing", now=now)
-        return incidents.declare_incident(session, actor, replace(prepared, **changes), now=now)
+        looked = {"not_affected": ("calls", "sms")}  # somebody has; a template never does
+        return incidents.declare_incident(session, actor, replace(prepared, **{**looked, **changes}), now=now)
 
     def update(self, session: Session, actor: Actor, incident: Incident, state: IncidentState, **changes: Any) -> None:
         override = changes.pop("override", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -34,6 +35,30 @@ def test_two_clicks_declare_from_a_template(engineer: Browser, sessions: Session
     room = engineer.get(f"/console/incidents/{public_id}")
     assert room.status_code == 200
     assert "Payments and balance are down" in room.text
+
+
+@pytest.mark.parametrize("template", ["billing_outage", "top_up_outage", "blank"])
+def test_the_form_ticks_nothing_by_itself(engineer: Browser, sessions: Sessions, template: str) -> None:
+    """What works is offered unticked, emergency calls most of all; what a person ticks is said, and stays ticked."""
+    page = engineer.get(f"/console/incidents/new/{template}").text
+    boxes = re.findall(r'<input type="checkbox" name="not_affected" value="(\w+)"( checked)?>', page)
+    assert {"calls", "sms", "emergency_calls"} <= {key for key, _ in boxes}
+    assert [key for key, checked in boxes if checked] == []
+    public_id = declare(engineer, not_affected=["calls"])
+    with transaction(sessions, read_only=True) as session:
+        assert session.scalars(select(Incident.not_affected)).one() == ["calls"]
+    facts = engineer.get(f"/console/incidents/{public_id}/facts").text
+    assert re.findall(r'name="not_affected" value="(\w+)" checked', facts) == ["calls"]
+
+
+def test_correcting_facts_loses_nothing_that_was_said(engineer: Browser, sessions: Sessions) -> None:
+    """A service of billing that a template offers, and a person ticked, is still there when the facts are corrected."""
+    room = f"/console/incidents/{declare(engineer, 'top_up_outage', not_affected=['balance'])}"
+    engineer.get(f"{room}/facts")
+    fields = engineer.filled()
+    assert engineer.post(f"{room}/facts", fields).status_code == 303
+    with transaction(sessions, read_only=True) as session:
+        assert session.scalars(select(Incident.not_affected)).one() == ["balance"]
 
 
 def test_a_doubled_click_declares_once(engineer: Browser, sessions: Sessions) -> None:

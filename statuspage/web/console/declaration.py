@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,7 +23,7 @@ NO_TEMPLATE = "blank"
 
 @dataclass(frozen=True)
 class Choices:
-    """What the form offers. `well`: components that a billing outage leaves alone; `emergency`: some of those."""
+    """What the form offers. `well`: components to look at whether they work; `emergency`: some of those."""
 
     components: Options
     segments: Options
@@ -33,7 +34,9 @@ class Choices:
     promises: Options
 
 
-def choices(session: Session) -> Choices:
+def choices(session: Session, template: str = NO_TEMPLATE, said: Collection[str] = ()) -> Choices:
+    """`said`: components of which the incident says already that they work. Raises NotFound for an unknown template."""
+    offered = {*said} if template == NO_TEMPLATE else {*said, *templates.get_template(session, template).not_affected}
     rows = components.list_components(session)
     named = naming.component_names(session)
     billing = {row.key for row in rows if row.billing}
@@ -41,7 +44,7 @@ def choices(session: Session) -> Choices:
         components=named,
         segments=naming.segment_names(session),
         regions=naming.region_names(session),
-        well=[(key, name) for key, name in named if key not in billing],
+        well=[(key, name) for key, name in named if key not in billing or key in offered],
         emergency=components.emergency_keys(session),
         owners=[(one.public_id, one.name) for one in users.list_users(session) if one.disabled_at is None],
         promises=_promises(session),

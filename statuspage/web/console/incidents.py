@@ -68,7 +68,7 @@ def declare(template: str) -> ResponseReturnValue:
 
 def _checked(session: Session, form: Fields, template: str) -> Declaration:
     """The form's declaration. Raises InputError with what is wrong in form and substance, all at once."""
-    said = declaration.read(form, declaration.choices(session), template)
+    said = declaration.read(form, declaration.choices(session, template), template)
     unclear = "source" in form.mistakes  # in no language there is nothing to judge
     form.check(None if unclear else lambda: incidents.check_declaration(session, actor(), said, now()))
     return said
@@ -76,7 +76,7 @@ def _checked(session: Session, form: Fields, template: str) -> Declaration:
 
 def _form(template: str, error: RuleError | None) -> str:
     with wiring().reading() as session:
-        offered = declaration.choices(session)
+        offered = declaration.choices(session, template)
         said = declaration.prefilled(session, template, now())
     return shell.render(
         "console/incidents/new.html",

@@ -143,6 +143,6 @@ def _facts_page(public_id: str, error: RuleError | None) -> str:
             error=error,
             incident=incident,
             title=naming.picked(incidents.titles(session, [incident])[incident.id]),
-            offered=choices(session),
+            offered=choices(session, said=incident.not_affected),
             causes=list(CauseCategory),
         )
