@@ -95,6 +95,23 @@ def _flatten(table: Mapping[str, Any], prefix: str) -> dict[str, Message]:
     return flat
 
 
+def listed(locale: str, names: Sequence[str], *, most: int | None = None, opening: bool = False) -> str:
+    """Names as one list of a sentence. More than `most` are folded: the first ones, and how many more there are.
+
+    `opening`: the list begins the sentence. Names after that lose their capital letter.
+    """
+    shown = list(names) if most is None or len(names) <= most else list(names[: most - 1])
+    said = [name if opening and not place else lowered(name) for place, name in enumerate(shown)]
+    joined = gettext(locale, "moments.list_separator").join(said)
+    folded = len(names) - len(shown)
+    return gettext(locale, "moments.list_folded", names=joined, n=folded) if folded else joined
+
+
+def lowered(name: str) -> str:
+    """A name inside a sentence, unless it is an abbreviation such as SMS or a brand such as iPay."""
+    return name if name[1:2].isupper() or not name[1:2].isalpha() else name[:1].lower() + name[1:]
+
+
 def negotiate(accept_language: str, offered: Sequence[str], default: str) -> str:
     """The offered locale that a browser's Accept-Language likes best (RFC 9110 §12.5.4); `default` when none fits."""
     best, best_quality = default, 0.0
@@ -151,6 +168,10 @@ class Moments:
             return clock
         return self._say("by", day, clock)
 
+    def zoned(self, said: str, at: datetime) -> str:
+        """`said`, a form of `at` above, with the zone it is meant in: a reader may live in another."""
+        return gettext(self.locale, "moments.zoned", said=said, zone=self.zone_name(at))
+
     def exact(self, at: datetime) -> str:
         """To the second, with the zone: what the page's own age is read from."""
         return self._say("exact", self._local(at), zone=self.zone_name(at), seconds=f"{self._local(at):%H:%M:%S}")
@@ -177,9 +198,13 @@ class Moments:
             return known
         offset = at.astimezone(self.zone).utcoffset() or timedelta()
         sign, minutes = ("-" if offset < timedelta() else "+"), abs(int(offset.total_seconds())) // 60
-        if not minutes:
-            return "UTC"
-        return f"UTC{sign}{minutes // 60}" + (f":{minutes % 60:02d}" if minutes % 60 else "")
+        rest = f"{sign}{minutes // 60}" + (f":{minutes % 60:02d}" if minutes % 60 else "")
+        return gettext(self.locale, "moments.zone_offset", offset=f"UTC{rest}" if minutes else "UTC")
+
+    def zone_spoken(self, at: datetime) -> str:
+        """The zone as a voice says it inside a sentence: «по московскому времени»."""
+        known = catalogue(self.locale).get("moments.spoken_" + self.zone.key.replace("/", "_"))
+        return known if isinstance(known, str) else self.zone_name(at)
 
     def iso(self, at: datetime) -> str:
         return self._local(at).isoformat(timespec="seconds")

@@ -122,6 +122,7 @@ def _components(
             position=one.position,
             group_id=groups.get(one.group_id) if one.group_id is not None else None,
             days=day_states(changes[one.id], one.state, one.created_at, now, zone),
+            billing=one.billing,
         )
         for one in listed
     )
@@ -196,6 +197,7 @@ def _incidents(
             updates=tuple(updates[row.id]),
             restored_at=row.restored_at,
             resolved_at=row.resolved_at,
+            credited_at=row.crediting_verified_at,
             next_update_at=row.next_update_at,
             expected_end_at=row.expected_end_at,
             credited_by=row.credited_by_at,
@@ -252,6 +254,7 @@ def _promises(session: Session, words: Vocabulary, drill: bool) -> tuple[Promise
             regions=words.named(policy.regions, words.regions),
             not_covered=_one(words.maybe(limits, policy.id, "not_covered")),
             tail_days=policy.tail_days,
+            everybody=not policy.regions and words.segments.keys() <= set(policy.segments),
         )
         for policy, incident_id in rows
         if policy.published_until is not None

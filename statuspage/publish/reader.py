@@ -13,6 +13,7 @@ from statuspage import i18n
 from statuspage.domain.component import Indicator, indicator
 from statuspage.domain.route import RouteKind, RouteState, show_order
 from statuspage.publish.bars import DAYS, bars, disturbed
+from statuspage.publish.crediting import Crediting, CreditingKind, crediting
 from statuspage.publish.headline import Headline, HeadlineKind, headline
 from statuspage.publish.prose import prose
 from statuspage.publish.view import ComponentView, IncidentView, PageView, PromiseView, RouteView, Text, Words
@@ -49,12 +50,12 @@ class Reader:
 
     def names(self, words: tuple[Words, ...], proper: bool = False) -> str:
         """A list that opens a sentence: after the first name only proper names keep their capital letter."""
-        listed = [self.say(one) for one in words]
-        return self._separator.join(listed if proper else [*listed[:1], *map(_lowered, listed[1:])])
+        said = [self.say(one) for one in words]
+        return self._separator.join(said) if proper else i18n.listed(self.locale, said, opening=True)
 
     @property
     def _separator(self) -> str:
-        return "、" if self.locale == "zh" else ", "
+        return i18n.gettext(self.locale, "moments.list_separator")
 
     def pending(self, text: Text) -> str | None:
         """What to say beside an original that stands in for a missing or outdated translation."""
@@ -95,7 +96,11 @@ class Reader:
         return self.t("foot.your_clock", clock=Markup('<span id="clock"></span>'))
 
     def until(self, end: datetime) -> Markup:
-        return self.time(end, self.moments.until(end))
+        return self.time(end, self.moments.zoned(self.moments.until(end), end))
+
+    def by(self, end: datetime, beside: datetime | None = None) -> Markup:
+        """A deadline with its zone, its day left out when it is the day of `beside`."""
+        return self.time(end, self.moments.zoned(self.moments.by(end, beside), end))
 
     # The sentence
 
@@ -114,10 +119,9 @@ class Reader:
                 return title.body
         if not about.components:
             return self.plain("headline.repaired_bare" if about.kind is HeadlineKind.REPAIRED else "headline.down_bare")
-        return self.plain(f"headline.{_form(about)}", names=self._lower_names(about.components))
-
-    def _lower_names(self, components: tuple[ComponentView, ...]) -> str:
-        return self._separator.join(_lowered(self.say(component.name)) for component in components)
+        names = [self.say(component.name) for component in about.components]
+        form = _form(about) + ("_many" if len(names) > 1 else "")
+        return self.plain(f"headline.{form}", names=i18n.listed(self.locale, names, most=NAMED))
 
     def expected(self, incident: IncidentView) -> Markup | None:
         """When the repair is expected; an estimate that has passed is no longer one."""
@@ -126,7 +130,7 @@ class Reader:
             return None
         if end is None or end <= self.view.as_of:
             return self.t("headline.expected_unknown")
-        return self.t("headline.expected", time=self.time(end, self.moments.by(end, beside=self._since(incident))))
+        return self.t("headline.expected", time=self.by(end, beside=self._since(incident)))
 
     def next_update(self, incident: IncidentView) -> Markup | None:
         """When the next news is due; once that has passed, that it is late."""
@@ -134,7 +138,7 @@ class Reader:
         if due is None:
             return None
         key = "headline.next_update" if due > self.view.as_of else "headline.update_late"
-        return self.t(key, time=self.time(due, self.moments.by(due, beside=self._since(incident))))
+        return self.t(key, time=self.by(due, beside=self._since(incident)))
 
     def _since(self, incident: IncidentView) -> datetime:
         return incident.restored_at or incident.started_at if incident.repaired else incident.started_at
@@ -152,26 +156,30 @@ class Reader:
 
     def covered(self, promise: PromiseView) -> str:
         """Whom the promise covers, and where when it is not everywhere."""
+        if promise.everybody:
+            return self.plain("promise.everybody")
         where = self.names(promise.regions, proper=True)
         return self.names(promise.covered) + (f" ({where})" if where else "")
 
-    def crediting(self) -> Markup | None:
-        """What becomes of money paid now, while some way to pay is disturbed or an outage is open."""
-        incidents = self.view.open_incidents()
-        disturbed = any(
-            route.kind is RouteKind.PAYMENT and route.state is not RouteState.WORKS for route in self.view.routes
-        )
-        if not incidents or not disturbed:
-            return None
-        due = self._credited_by()
-        if due is None:
-            return self.t("promise.credited_later")
-        return self.t("promise.credited_by", time=self.time(due, self.moments.by(due)))
+    @cached_property
+    def crediting(self) -> Crediting | None:
+        return crediting(self.view)
 
-    def _credited_by(self) -> datetime | None:
-        """The latest promise of crediting that has not passed yet."""
-        promised = (one.credited_by for one in self.view.open_incidents() if one.credited_by)
-        return max((at for at in promised if at > self.view.as_of), default=None)
+    def credited(self) -> Markup | None:
+        """What becomes of money that has reached us, and that no way to pay is known to work when that is so."""
+        found = self.crediting
+        if found is None:
+            return None
+        if found.due is None:
+            said = self.t(f"crediting.{found.kind}")
+        else:
+            said = self.t(f"crediting.{found.kind}_by", time=self.by(found.due, beside=self.view.as_of))
+        return Markup(" ").join([said, self.t("crediting.no_way")]) if found.no_way else said
+
+    @property
+    def pay_once(self) -> bool:
+        """Whether to ask people not to pay twice: as long as money that has reached us is not to be seen yet."""
+        return self.crediting is not None and self.crediting.kind is not CreditingKind.CREDITED
 
     # Routes
 
@@ -192,11 +200,19 @@ class Reader:
         if route.state is RouteState.UNKNOWN:
             if route.checked_at is None:
                 return self.plain("route.unchecked")
-            return self.plain("route.unchecked_since", time=self.moments.clock(route.checked_at))
-        due = self._credited_by()
-        if route.kind is RouteKind.PAYMENT and route.state is RouteState.WORKS_DELAYED and due is not None:
-            return self.plain("route.credited_by", time=self.moments.by(due, beside=self.view.as_of))
+            checked = self.moments.clock(route.checked_at, beside=self.view.as_of)
+            return self.plain("route.unchecked_since", time=self.moments.zoned(checked, route.checked_at))
+        due = self._waits_until(route)
+        if due is not None:
+            said = self.moments.by(due, beside=self.view.as_of)
+            return self.plain("route.credited_by", time=self.moments.zoned(said, due))
         return self.plain(f"route.{_CREDIT[route.kind][route.state]}")
+
+    def _waits_until(self, route: RouteView) -> datetime | None:
+        """By when a payment made now this way is credited, if it is one that waits for the repair."""
+        waits = route.kind is RouteKind.PAYMENT and route.state is RouteState.WORKS_DELAYED
+        found = self.crediting
+        return found.due if waits and found is not None and found.kind is CreditingKind.ACCEPTED else None
 
     def limits(self, route: RouteView) -> str:
         """Whom or where a route is for, when not for everybody."""
@@ -245,7 +261,7 @@ class Reader:
         named = [one for one in self.view.components if one.id in incident.component_ids]
         promise = next((one for one in self.view.promises if one.incident_id == incident.id and one.stands), None)
         facts: list[tuple[str, str | Markup | None]] = [
-            ("state", self.plain(f"incident_state.{incident.state}")),
+            ("state", self.state(incident)),
             ("started", self.time(incident.started_at)),
             ("restored", self.time(incident.restored_at) if incident.restored_at else None),
             ("resolved", self.time(incident.resolved_at) if incident.resolved_at else None),
@@ -261,13 +277,18 @@ class Reader:
         ]
         return [(self.plain(f"incident.{name}"), value) for name, value in facts if value is not None]
 
+    def state(self, incident: IncidentView) -> str:
+        """The state's words; once the crediting is confirmed they no longer say that it goes on."""
+        done = incident.repaired and incident.credited_at is not None
+        return self.plain("incident_state.credited" if done else f"incident_state.{incident.state}")
+
     def _expected(self, incident: IncidentView) -> str | Markup | None:
         if not incident.is_open or incident.repaired:
             return None
         return self._due(incident.expected_end_at, incident) or self.plain("incident.unknown")
 
     def _due(self, at: datetime | None, incident: IncidentView) -> Markup | None:
-        return self.time(at, self.moments.by(at)) if at is not None and incident.is_open else None
+        return self.by(at) if at is not None and incident.is_open and at > self.view.as_of else None
 
     # Shapes
 
@@ -289,6 +310,9 @@ class Reader:
             return "works"
         return "delayed" if incident.repaired else _SHAPE_OF[incident.impact]
 
+
+NAMED = 3
+"""Names in the headline; of more, two and how many others: the promise has to stay on the first screen of a phone."""
 
 FRONT_PAGE_STAY = timedelta(days=3)
 
@@ -336,8 +360,3 @@ def _form(about: Headline) -> str:
     if about.indicator is Indicator.MAINTENANCE:
         return "maintenance"
     return "down" if about.indicator is Indicator.CRITICAL else "disturbed"
-
-
-def _lowered(name: str) -> str:
-    """A name inside a sentence, unless it is an abbreviation such as SMS or a brand such as iPay."""
-    return name if name[1:2].isupper() or not name[1:2].isalpha() else name[:1].lower() + name[1:]

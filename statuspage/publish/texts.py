@@ -30,8 +30,8 @@ def sms(reader: Reader) -> str:
 
 
 def ussd(reader: Reader) -> str:
-    """USSD shows 91 characters outside GSM-7: the sentence and the promise."""
-    return _joined(reader, [_opening(reader), _promise(reader)])
+    """The sentence and the promise, without since when: USSD shows 91 characters outside GSM-7."""
+    return _joined(reader, [_opening(reader, dated=False), _promise(reader)])
 
 
 def ivr(reader: Reader) -> str:
@@ -43,6 +43,8 @@ def ivr(reader: Reader) -> str:
         parts.append(_say(locale, "ivr.ok", operator=name))
     elif top.kind is HeadlineKind.REPAIRED:
         parts.append(_say(locale, "ivr.repaired", operator=name, sentence=reader.sentence()))
+        if reader.crediting is not None:
+            parts.append(_say(locale, f"ivr.{reader.crediting.kind}"))
     elif top.incident is not None:
         began = top.incident.started_at
         parts.append(_say(locale, "ivr.down", operator=name, sentence=reader.sentence(), **_spoken(reader, began)))
@@ -52,7 +54,7 @@ def ivr(reader: Reader) -> str:
         spoken = _spoken(reader, reader.promise.until)
         form = "ivr.promise_day" if spoken["time"] == "24:00" else "ivr.promise_time"
         parts.append(_say(locale, form, **spoken))
-    if _twice(reader):
+    if reader.pay_once:
         parts.append(_say(locale, "ivr.twice"))
         working = _routes(reader, RouteState.WORKS)
         parts.append(_say(locale, "ivr.ways", names=working) if working else None)
@@ -82,25 +84,28 @@ def shop(reader: Reader) -> str:
     return "\n".join(line for line in lines if line is not None)
 
 
-def _opening(reader: Reader) -> str:
+def _opening(reader: Reader, *, dated: bool = True) -> str:
     top, name = reader.headline, reader.view.operator.name
     if top.kind is HeadlineKind.OK:
         return _say(reader.locale, "ok", operator=name)
-    if top.incident is None:
+    if top.incident is None or not dated:
         return _say(reader.locale, "down_open", operator=name, sentence=reader.sentence())
-    began = top.incident.restored_at if top.incident.repaired else top.incident.started_at
+    began = (top.incident.restored_at if top.incident.repaired else None) or top.incident.started_at
     key = "repaired" if top.kind is HeadlineKind.REPAIRED else "down"
-    since = reader.moments.in_sentence(began or top.incident.started_at)
+    since = reader.moments.zoned(reader.moments.in_sentence(began), began)
     return _say(reader.locale, key, operator=name, sentence=reader.sentence(), since=since)
 
 
 def _promise(reader: Reader) -> str | None:
     given = reader.promise
-    return _say(reader.locale, "promise", until=reader.moments.until(given.until)) if given else None
+    if given is None:
+        return None
+    until = reader.moments.zoned(reader.moments.until(given.until), given.until)
+    return _say(reader.locale, "promise", until=until)
 
 
 def _twice(reader: Reader) -> str | None:
-    return _say(reader.locale, "twice") if reader.crediting() else None
+    return _say(reader.locale, "twice") if reader.pay_once else None
 
 
 def _due(reader: Reader) -> datetime | None:
@@ -114,7 +119,8 @@ def _next(reader: Reader) -> str | None:
     due = _due(reader)
     if due is None or reader.headline.incident is None:
         return None
-    return _say(reader.locale, "next", time=reader.moments.by(due, beside=reader.headline.incident.started_at))
+    said = reader.moments.by(due, beside=reader.headline.incident.started_at)
+    return _say(reader.locale, "next", time=reader.moments.zoned(said, due))
 
 
 def _phone(reader: Reader) -> str | None:
@@ -125,16 +131,17 @@ def _phone(reader: Reader) -> str | None:
 def _routes(reader: Reader, state: RouteState) -> str:
     chosen = [route for route in reader.routes(RouteKind.PAYMENT) if route.state is state]
     named = [f"{reader.say(route.name)} {route.code}" if route.code else reader.say(route.name) for route in chosen]
-    return ("、" if reader.locale == "zh" else ", ").join(named)
+    return i18n.gettext(reader.locale, "moments.list_separator").join(named)
 
 
 def _spoken(reader: Reader, at: datetime) -> dict[str, str]:
-    """Day and time as a voice says them; midnight is the end of the day before."""
+    """Day, time and zone as a voice says them; midnight is the end of the day before."""
     local = at.astimezone(reader.moments.zone)
     midnight = (local.hour, local.minute) == (0, 0)
     day = local.date() - timedelta(days=1) if midnight else local.date()
     locale, pattern = _CLDR_DATE[reader.locale]
-    return {"date": format_date(day, pattern, locale=locale), "time": "24:00" if midnight else f"{local:%H:%M}"}
+    clock = "24:00" if midnight else f"{local:%H:%M}"
+    return {"date": format_date(day, pattern, locale=locale), "time": clock, "zone": reader.moments.zone_spoken(at)}
 
 
 def _joined(reader: Reader, parts: list[str | None]) -> str:

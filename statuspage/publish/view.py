@@ -70,7 +70,10 @@ class UpdateView:
 
 @dataclass(frozen=True, slots=True)
 class IncidentView:
-    """A published incident; `updates` run newest first, `updated_at` is the last real change, never a rendering."""
+    """A published incident; `updates` run newest first, `updated_at` is the last real change, never a rendering.
+
+    `credited_by` is what was promised of payments that reached us during it, `credited_at` when a person confirmed it.
+    """
 
     id: str
     title: Words
@@ -84,6 +87,7 @@ class IncidentView:
     monitoring_at: datetime | None = None
     restored_at: datetime | None = None
     resolved_at: datetime | None = None
+    credited_at: datetime | None = None
     next_update_at: datetime | None = None
     expected_end_at: datetime | None = None
     credited_by: datetime | None = None
@@ -98,13 +102,16 @@ class IncidentView:
 
     @property
     def repaired(self) -> bool:
-        """Restored, while payments of the outage are still being credited."""
+        """Restored but not resolved: payments of the outage are being credited, or the crediting is being checked."""
         return self.state is IncidentState.RESTORED_CATCHING_UP
 
 
 @dataclass(frozen=True, slots=True)
 class PromiseView:
-    """Nobody covered is suspended before `until`, an exclusive end. Made from the policy, never typed."""
+    """Nobody covered is suspended before `until`, an exclusive end. Made from the policy, never typed.
+
+    `everybody` says that it covers every segment there is, everywhere.
+    """
 
     incident_id: str
     state: GraceState
@@ -114,6 +121,7 @@ class PromiseView:
     not_covered: tuple[Words, ...] = ()
     regions: tuple[Words, ...] = ()
     tail_days: int = 0
+    everybody: bool = False
 
     @property
     def stands(self) -> bool:
@@ -160,6 +168,7 @@ class ComponentView:
     group_id: str | None = None
     description: Words | None = None
     days: tuple[DayState, ...] = ()
+    billing: bool = True
 
 
 @dataclass(frozen=True, slots=True)

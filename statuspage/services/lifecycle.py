@@ -112,6 +112,8 @@ def verify_crediting(session: Session, actor: Actor, incident: Incident, figures
     incident.crediting_verified_at, incident.crediting_verified_by = now, actor.id
     incident.updated_at = now
     session.flush()
+    if incident.publication is Publication.PUBLISHED:
+        page.bump(session)
     detail: audit.Detail = {name: getattr(figures, name) for name in ("queued", "credited", "duplicated")}
     audit.record(session, actor, "incident.crediting_verified", "incident", incident.public_id, now, detail)
 

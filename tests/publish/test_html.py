@@ -131,7 +131,7 @@ def test_a_crediting_time_that_has_passed_is_not_printed() -> None:
     """A promise of crediting is dropped when its time has come, instead of standing there as false."""
     past = replace(views.INCIDENT, credited_by=views.NOON)
     html = status(replace(views.OUTAGE, incidents=(past,)))
-    assert "Payments made now are credited after the repair." in html
+    assert "not credited yet will be credited after the repair." in html
     assert "credited by" not in html
 
 

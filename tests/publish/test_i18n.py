@@ -68,7 +68,7 @@ def test_a_value_is_never_read_as_a_slot() -> None:
     assert i18n.fill("{a} {b}", {"a": "{b} {{7*7}} {0.__class__}", "b": "x"}) == "{b} {{7*7}} {0.__class__} x"
 
 
-@pytest.mark.parametrize(("locale", "said"), [("en", "25.11 24:00"), ("ru", "24:00 25.11"), ("zh", "11月25日 24:00")])
+@pytest.mark.parametrize(("locale", "said"), [("en", "25.11 24:00"), ("ru", "24:00 25.11"), ("zh", "11月25日24:00")])
 def test_an_exclusive_end_at_midnight_is_24_00_of_the_day_that_ends(locale: str, said: str) -> None:
     """26.11 00:00 in the operator's zone is printed as the last minute of 25.11."""
     assert moments(locale).until(datetime(2026, 11, 25, 21, 0, tzinfo=UTC)) == said
@@ -92,6 +92,40 @@ def test_another_year_is_named() -> None:
     """A date of another year than the page's carries its year."""
     assert moments("en").moment(datetime(2025, 12, 31, 21, 0, tzinfo=UTC)) == "01.01 00:00 MSK"
     assert moments("en").moment(datetime(2025, 12, 31, 20, 0, tzinfo=UTC)) == "31.12.2025 23:00 MSK"
+
+
+@pytest.mark.parametrize(
+    ("locale", "zone", "said"),
+    [
+        ("en", "Europe/Moscow", "25.11 24:00 MSK"),
+        ("ru", "Europe/Moscow", "24:00 25.11 МСК"),
+        ("zh", "Europe/Moscow", "莫斯科时间11月25日24:00"),
+        ("en", "Asia/Yekaterinburg", "26.11 02:00 UTC+5"),
+        ("zh", "Asia/Yekaterinburg", "UTC+5时间11月26日02:00"),
+        ("zh", "UTC", "UTC时间11月25日21:00"),
+    ],
+)
+def test_a_promise_names_its_zone_for_readers_elsewhere(locale: str, zone: str, said: str) -> None:
+    """Whoever lives in another zone reads the same end, and no offset runs into the date."""
+    found, end = moments(locale, ZoneInfo(zone)), datetime(2026, 11, 25, 21, 0, tzinfo=UTC)
+    assert found.zoned(found.until(end), end) == said
+
+
+@pytest.mark.parametrize(
+    ("locale", "count", "said"),
+    [
+        ("en", 1, "a1"),
+        ("en", 3, "a1, a2, a3"),
+        ("en", 11, "a1, a2 and 9 more"),
+        ("ru", 4, "a1, a2 и ещё 2 услуги"),
+        ("ru", 11, "a1, a2 и ещё 9 услуг"),
+        ("ru", 23, "a1, a2 и ещё 21 услуга"),
+        ("zh", 11, "a1、a2及另外9项服务"),
+    ],
+)
+def test_a_long_list_is_folded(locale: str, count: int, said: str) -> None:
+    """More than three names become two and the number of the others, counted as the language counts."""
+    assert i18n.listed(locale, [f"A{n + 1}" for n in range(count)], most=3).replace("A", "a") == said
 
 
 @pytest.mark.parametrize(

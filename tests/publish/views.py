@@ -82,6 +82,7 @@ def component(number: int, name: Words, state: ComponentState, group: str, minut
         position=number,
         group_id=group,
         days=days(state, minutes),
+        billing=group == "g1x0000000aa",
     )
 
 
