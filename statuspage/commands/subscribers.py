@@ -14,11 +14,13 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from statuspage.commands.desk import reading, writing
 from statuspage.commands.options import as_json
-from statuspage.commands.printing import local, print_facts, print_json
+from statuspage.commands.printing import local, print_facts, print_json, print_table
 from statuspage.composition import Composition
-from statuspage.services import erasure, people
+from statuspage.services import erasure, people, reference
 from statuspage.services.actor import CLI
 from statuspage.services.people_import import ImportResult, Source, import_people
+from statuspage.services.people_import_columns import TABLE
+from statuspage.services.people_import_sample import sample_file
 from statuspage.services.people_import_sink import Counts
 
 
@@ -33,7 +35,12 @@ def subscribers() -> None:
 @as_json
 @click.pass_obj
 def import_(parts: Composition, file: Path, dry_run: bool, json_wanted: bool) -> None:
-    """Load a subscriber file. Lines that it does not name stay; nothing is seen until the last row is in."""
+    """Load a subscriber file. Lines that it does not name stay; nothing is seen until the last row is in.
+
+    FILE is CSV whose first line names the columns; `statuspage subscribers columns` lists them, `statuspage
+    subscribers sample` prints a file to begin with. It may be in UTF-8, UTF-16, Windows-1251 or GB18030, with a comma,
+    semicolon, tab or | between cells. Lines with a mistake are left out; the file of refused lines names every mistake.
+    """
     with file.open("rb") as stream, _progress_bar(json_wanted, file.stat().st_size) as watch:
         source = Source(stream, file.name, file.stat().st_size)
         result = import_people(parts.sessions, CLI, source, parts.settings, parts.clock, dry_run=dry_run, watch=watch)
@@ -42,6 +49,33 @@ def import_(parts: Composition, file: Path, dry_run: bool, json_wanted: bool) ->
         print_json(facts)
     else:
         print_facts({name: value for name, value in facts.items() if value is not None})
+
+
+@subscribers.command()
+@as_json
+@click.pass_obj
+def columns(parts: Composition, json_wanted: bool) -> None:
+    """What a subscriber file holds: its columns, their other names, and this operator's segments and regions."""
+    with reading(parts) as session:
+        segments = [one.key for one in reference.segments(session)]
+        regions = [one.key for one in reference.regions(session)]
+    if json_wanted:
+        print_json({"columns": [asdict(one) for one in TABLE], "segments": segments, "regions": regions})
+        return
+    print_table(
+        ("column", "needed", "accepted", "also called"),
+        [(one.name, one.need.value, one.accepted, ", ".join(one.other_names)) for one in TABLE],
+    )
+    click.echo()
+    print_facts({"segments": ", ".join(segments), "regions": ", ".join(regions)})
+
+
+@subscribers.command()
+@click.pass_obj
+def sample(parts: Composition) -> None:
+    """Print a small subscriber file in this operator's segments and region, to begin with."""
+    with reading(parts) as session:
+        sys.stdout.write(sample_file(session, parts.settings))
 
 
 @subscribers.command()

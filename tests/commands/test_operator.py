@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,12 +65,12 @@ def test_whole_incident_by_command_line(run: Run, clock: FrozenClock) -> None:
     assert _json(run, "audit", "verify")["broken_at"] is None
 
 
-def test_words_in_one_language_and_no_template(run: Run) -> None:
 def test_nothing_is_said_to_work_by_itself(run: Run) -> None:
     """A template of the command line ticks nothing either."""
     assert _json(run, "incident", "declare", "--template", "billing_outage")["not_affected"] == []
 
 
+def test_words_in_one_language_and_no_template(run: Run) -> None:
     """Fields alone are enough; a text that names no language is in the default one."""
     shown = _json(
         run, "incident", "declare", "--title", "en=Invoices are late", "--text", "en=They come a day later.",
@@ -132,6 +133,22 @@ def test_refusal_names_field_and_remedy(run: Run, arguments: tuple[str, ...], co
     ended, _, err = run(*arguments)
     assert ended == code, err
     assert said in err
+
+
+def test_the_subscriber_file_is_explained_by_command_line(run: Run, tmp_path: Path) -> None:
+    """Columns with this operator's segments, and a sample that is taken as it is."""
+    told = _json(run, "subscribers", "columns")
+    assert [one["name"] for one in told["columns"]][:2] == ["account_id", "msisdn"]
+    assert "prepaid" in told["segments"]
+    code, table, _ = run("subscribers", "columns")
+    assert code == 0
+    assert "да" in table
+    code, out, _ = run("subscribers", "sample")
+    sample = tmp_path / "sample.csv"
+    sample.write_text(out, encoding="utf-8")
+    result = _json(run, "subscribers", "import", str(sample), "--dry-run")
+    assert (code, result["accepted"], result["refused"]) == (0, 3, 0)
+    assert "subscribers columns" in " ".join(run("subscribers", "import", "--help")[1].split())
 
 
 def test_people_by_command_line(run: Run) -> None:

@@ -14,6 +14,7 @@ from statuspage.clock import FrozenClock
 from statuspage.config import Settings
 from statuspage.db import Sessions, transaction
 from statuspage.models import AuditEntry, PeopleImport, Suppression
+from statuspage.services.people_import_columns import COLUMNS, NO, YES
 from statuspage.web.console import importing
 from statuspage.web.console.importing import Task
 from tests.web.site import MANY, Browser, people_file
@@ -52,6 +53,22 @@ def test_a_file_is_checked_and_then_loaded(engineer: Browser, sessions: Sessions
     assert refused.headers["Content-Disposition"].startswith("attachment")
     assert lines[1].startswith(f"{MANY + 2},msisdn,")
     assert list((tmp_path / importing.FOLDER).iterdir()) == []
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("locale", ["ru", "zh", "en"])
+def test_the_page_says_what_the_file_holds(engineer: Browser, locale: str) -> None:
+    """Columns, the words for yes and no, this operator's segments and regions, and a sample that is taken as it is."""
+    engineer.get("/console/people")
+    engineer.post("/console/language", {"locale": locale, "next": "/console/people"})
+    page = engineer.get("/console/people").text
+    assert all(f"<code>{name}</code>" in page for name in (*COLUMNS, "prepaid", "pos_m2m", "moscow"))
+    assert all(word in page for word in (*YES, *NO))
+    sample = engineer.get("/console/people/sample.csv")
+    assert sample.headers["Content-Disposition"].startswith("attachment")
+    assert sample.data.count(b"\r\n") == 4
+    assert _upload(engineer, sample.data, dry_run="1") == 303
+    assert "<details>" in engineer.get("/console/people").text
 
 
 @pytest.mark.usefixtures("at_once")

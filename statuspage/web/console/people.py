@@ -16,6 +16,8 @@ from statuspage.models import PeopleImport
 from statuspage.services import erasure, people
 from statuspage.services.erasure import Erased
 from statuspage.services.people import Person
+from statuspage.services.people_import_columns import NO, TABLE, YES
+from statuspage.services.people_import_sample import sample_file
 from statuspage.web import shell
 from statuspage.web.access import access, actor, person
 from statuspage.web.console import importing, naming
@@ -41,6 +43,19 @@ def progress() -> ResponseReturnValue:
     """The moving part of the page alone, for whoever watches an import."""
     with wiring().reading() as session:
         return shell.render("console/people/imports.html", imports=people.imports(session, actor()))
+
+
+@blueprint.get("/sample.csv")
+@access(Permission.SUBSCRIBER_IMPORT)
+def sample() -> ResponseReturnValue:
+    """A file to begin with, in this operator's words."""
+    with wiring().reading() as session:
+        body = sample_file(session, wiring().settings)
+    return Response(
+        body,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": "attachment; filename=subscribers-sample.csv"},
+    )
 
 
 @blueprint.post("/imports")
@@ -122,6 +137,12 @@ def _page(error: RuleError | None) -> str:
             counts=people.counts(session, actor()),
             imports=people.imports(session, actor()),
             segments=dict(naming.segment_names(session)),
+            regions=dict(naming.region_names(session)),
+            columns=TABLE,
+            yes=", ".join(YES),
+            no=", ".join(NO),
+            country=wiring().settings.default_region,
+            default_locale=wiring().settings.default_locale,
         )
 
 
