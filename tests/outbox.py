@@ -146,7 +146,7 @@ class World:
                     if there:
                         session.add(_subscription(contact.id, channel, "service", state))
 
-    def sign_up(self, number: int, *, state: str = "active", language: str = "en") -> None:
+    def sign_up(self, number: int, *, state: str = "active", language: str = "en", at: datetime = NOW) -> None:
         mail = f"user{number}@example.test"
         with transaction(self.sessions) as session:
             contact = Contact(account_id=None, language=language, email=mail, email_hash=KEY.hash(mail))
@@ -154,6 +154,7 @@ class World:
             session.flush()
             subscription = _subscription(contact.id, "email", "page", state)
             subscription.public_id = f"signup{number:06d}"
+            subscription.at, subscription.confirmed_at = at, at if state == "active" else None
             session.add(subscription)
 
     def incident(self, **given: Any) -> int:

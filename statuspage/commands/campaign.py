@@ -89,11 +89,14 @@ def preview(parts: Composition, public_id: str, json_wanted: bool) -> None:
     """Who would be told, who not and why, in how many segments, at what cost, in which words."""
     with reading(parts) as session:
         found = campaigns.get_campaign(session, public_id)
-        shown = previews.preview(session, found, parts.settings, now=parts.clock.now())
+        shown = previews.preview(session, found, parts.settings, now=parts.clock.now(), anew=True)
+        counted = None if found.counted_at is None else int(found.estimated["recipients"])
     if json_wanted:
-        print_json(preview_document(shown))
-    else:
-        print_preview(shown)
+        print_json({**preview_document(shown), "counted_for_approval": counted})
+        return
+    print_preview(shown)
+    if counted is not None:
+        click.echo(f"\nCounted for the approval: {counted} messages, and it tells those. Request again to count anew.")
 
 
 @campaign.command()

@@ -14,7 +14,10 @@ from statuspage.models import Campaign, Incident
 from statuspage.services import counts
 from statuspage.services.preview import Preview
 
-_TIMES = ("created_at", "approved_at", "scheduled_at", "started_at", "first_accepted_at", "expanded_at", "finished_at")
+_TIMES = (
+    *("created_at", "counted_at", "approved_at", "scheduled_at", "started_at"),
+    *("first_accepted_at", "expanded_at", "finished_at"),
+)
 
 
 def document(session: Session, campaign: Campaign) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -56,6 +56,10 @@ _PRIORITY: Mapping[CampaignKind, int] = MappingProxyType(
     {CampaignKind.CONFIRMATION: 0, CampaignKind.END_NOTICE: 10, CampaignKind.INCIDENT_NOTICE: 20}
 )
 
+COUNT_LASTS = timedelta(days=7)
+"""How long the people whom the approver saw may be told by the count that he saw; the rows of an import that has been
+replaced are kept so long for a campaign that has not started."""
+
 MIN_REASON = 10
 """Characters of a reason that a person can be held to."""
 
@@ -97,6 +101,17 @@ def check_approved_content(approved_hash: str | None, current_hash: str) -> None
             "campaign.approval_void",
             "approval: texts, audience or cost ceiling changed since. Preview the campaign and have it approved again.",
             "approval",
+        )
+
+
+def check_count(counted_at: datetime | None, start_at: datetime) -> None:
+    """What starts on an old count tells people of long ago."""
+    if counted_at is not None and start_at > counted_at + COUNT_LASTS:
+        raise RuleError(
+            "campaign.count_too_old",
+            f"audience: the people were counted more than {COUNT_LASTS.days} days before the start. "
+            "Ask for approval again: that counts them anew.",
+            "audience",
         )
 
 

@@ -46,6 +46,8 @@ class Campaign(Base):
     currency: Mapped[str | None] = mapped_column(String(3))
     content_hash: Mapped[str | None] = mapped_column(String(64))
     author_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    counted_at: Mapped[datetime | None]
+    """When the people were counted that the approver saw; who signed up on the page later is not told."""
     approved_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
     approved_at: Mapped[datetime | None]
     approved_hash: Mapped[str | None] = mapped_column(String(64))
@@ -58,6 +60,7 @@ class Campaign(Base):
     finished_at: Mapped[datetime | None]
     first_accepted_at: Mapped[datetime | None]
     generation: Mapped[int | None]
+    """The import whose people were counted: those, and of no later one, are told."""
     expand_cursor: Mapped[int] = mapped_column(BigId, default=0)
     expand_until: Mapped[int | None] = mapped_column(BigId)
     expanded_at: Mapped[datetime | None]

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from statuspage.config import Settings
 from statuspage.domain.campaign import (
+    EDITABLE,
     CampaignState,
     approval_needed,
     check_approved_content,
@@ -19,7 +20,7 @@ from statuspage.domain.campaign import (
 from statuspage.domain.errors import NotAllowed, RuleError
 from statuspage.domain.roles import Permission
 from statuspage.models import AuditEntry, Campaign, User
-from statuspage.services import audit, campaign_course, campaign_texts
+from statuspage.services import audit, campaign_course, campaign_texts, recipients
 from statuspage.services import preview as previews
 from statuspage.services.actor import Actor
 from statuspage.services.preview import Preview
@@ -34,6 +35,8 @@ def request_approval(
 ) -> Preview:
     """Freeze texts, audience and cost ceiling and ask for a second person; where none is needed, approve at once.
 
+    The people are frozen with it: those of the import that is visible now, and who has signed up by now. Whoever comes
+    later was seen by nobody who approved and is not told; asking again, also of an approved one, counts them anew.
     Refused while a text or a value is missing, naming it, and when nobody would be told.
     """
     actor.require(Permission.CAMPAIGN_EDIT)
@@ -126,14 +129,21 @@ def authors(session: Session, campaign: Campaign) -> set[int]:
 
 def _freeze(session: Session, campaign: Campaign, settings: Settings, now: datetime) -> Preview:
     campaign_course.lock(session, campaign)
-    if campaign.state is CampaignState.AWAITING_APPROVAL:
+    if campaign.state in EDITABLE - {CampaignState.DRAFT}:
         campaign_course.move(campaign, CampaignState.DRAFT, now)
     if campaign.state is not CampaignState.DRAFT:
         raise RuleError("campaign.not_draft", f"state: the campaign is {campaign.state}, not a draft.", "state")
     campaign_course.void_approval(campaign)
     filled = campaign_texts.fill(session, campaign, settings, now=now)
     campaign_texts.freeze(session, campaign, filled, now)
+    campaign.generation, campaign.counted_at = recipients.current_generation(session), now
+    session.flush()
     found = previews.preview(session, campaign, settings, now=now)
+    if recipients.hold_generation(session) != campaign.generation:
+        raise RuleError(
+            "campaign.file_came_in", "audience: a newer subscriber file came in while people were counted. Ask again.",
+            "audience",
+        )
     if not found.recipients:
         raise RuleError("campaign.nobody", "audience: nobody who may be told is in it. Widen it.", "audience")
     own_ceiling = campaign.cost_ceiling is not None

@@ -14,6 +14,7 @@ from statuspage.domain.campaign import (
     CampaignKind,
     CampaignState,
     check_approved_content,
+    check_count,
     check_move,
     overtaken,
 )
@@ -45,6 +46,7 @@ def move(campaign: Campaign, to: CampaignState, now: datetime) -> None:
 def void_approval(campaign: Campaign) -> None:
     campaign.approved_by = campaign.approved_at = campaign.approved_hash = None
     campaign.break_glass_reason = campaign.scheduled_at = campaign.content_hash = None
+    campaign.generation = campaign.counted_at = None
     if campaign.estimated.get("own_ceiling") is False:
         # It followed from the preview that is void now.
         campaign.cost_ceiling = None
@@ -56,6 +58,7 @@ def schedule_campaign(session: Session, actor: Actor, campaign: Campaign, at: da
     lock(session, campaign)
     if at <= now:
         raise RuleError("campaign.schedule_past", f"at: {at.isoformat()} is not ahead. Start it now instead.", "at")
+    check_count(campaign.counted_at, at)
     move(campaign, CampaignState.SCHEDULED, now)
     campaign.scheduled_at = at
     session.flush()
@@ -66,16 +69,19 @@ def schedule_campaign(session: Session, actor: Actor, campaign: Campaign, at: da
 
 
 def start_campaign(session: Session, actor: Actor, campaign: Campaign, *, now: datetime) -> Campaign:
-    """Set it going. Returns at once however many people there are: it only freezes whom the expansion walks over."""
+    """Set it going. Returns at once however many people there are: whom it tells was frozen when they were counted."""
     actor.require(Permission.CAMPAIGN_SEND)
     lock(session, campaign)
     check_move(campaign.state, CampaignState.RUNNING)
     if campaign.state is CampaignState.PAUSED:
         raise RuleError("campaign.paused", "state: the campaign is paused. Resume it.", "state")
     _check_startable(session, campaign)
+    check_count(campaign.counted_at, now)
     move(campaign, CampaignState.RUNNING, now)
     campaign.started_at = now
-    campaign.generation = recipients.current_generation(session)
+    if campaign.generation is None:
+        # Approved by the release before this one, which counted nobody for good.
+        campaign.generation = recipients.current_generation(session)
     walked = Line.id if campaign.told_by_id is None else Delivery.id
     campaign.expand_until = session.scalar(select(func.max(walked))) or 0
     campaign.expand_cursor = 0

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from statuspage.clock import Clock
 from statuspage.db import Sessions, transaction
-from statuspage.domain.campaign import CampaignState
+from statuspage.domain.campaign import COUNT_LASTS, CampaignState
 from statuspage.models import FOREVER, Campaign, Contact, Installation, Line, PeopleImport, Subscription
 from statuspage.services import leases
 from statuspage.services.leases import Held
@@ -27,6 +27,7 @@ Removal = Callable[[Session, int], bool]
 _EVER: ColumnElement[int] = literal_column(str(FOREVER))
 _WITHOUT_ORM = {"synchronize_session": False}
 _STILL_EXPANDING = (CampaignState.SCHEDULED, CampaignState.RUNNING, CampaignState.PAUSED)
+_MAY_START = (CampaignState.AWAITING_APPROVAL, CampaignState.APPROVED)
 
 
 def tend_imports(sessions: Sessions, clock: Clock) -> None:
@@ -42,7 +43,7 @@ def tend_imports(sessions: Sessions, clock: Clock) -> None:
             clear_dead(bulk, held, clock)
             with transaction(sessions) as session:
                 leases.release(session, held, now=clock.now())
-        _purge_replaced(bulk)
+        _purge_replaced(bulk, clock.now())
 
 
 def clear_dead(sessions: Sessions, held: Held, clock: Clock) -> None:
@@ -81,9 +82,9 @@ def expire_refused(sessions: Sessions, clock: Clock) -> None:
         session.execute(update(PeopleImport).where(*over).values(refused_path=None))
 
 
-def _purge_replaced(sessions: Sessions) -> None:
+def _purge_replaced(sessions: Sessions, now: datetime) -> None:
     with transaction(sessions, read_only=True) as session:
-        floor = _lowest_needed(session)
+        floor = _lowest_needed(session, now)
     while _step(sessions, _remove_replaced, floor):
         pass
     done = (PeopleImport.state == "visible", PeopleImport.generation <= floor, PeopleImport.purged.is_(False))
@@ -91,11 +92,13 @@ def _purge_replaced(sessions: Sessions) -> None:
         session.execute(update(PeopleImport).where(*done).values(purged=True))
 
 
-def _lowest_needed(session: Session) -> int:
-    """The oldest generation that somebody still reads: the visible one, or that of a campaign not yet expanded."""
+def _lowest_needed(session: Session, now: datetime) -> int:
+    """The oldest generation that somebody still reads: the visible one, or that of a campaign not yet expanded. For one
+    that waits for a person it is kept as long as the count may be started on."""
     current = session.scalars(select(Installation.generation)).one()
+    waits = Campaign.state.in_(_MAY_START) & (Campaign.counted_at > now - COUNT_LASTS)
     read = select(func.min(Campaign.generation)).where(
-        Campaign.state.in_(_STILL_EXPANDING), Campaign.expanded_at.is_(None)
+        Campaign.state.in_(_STILL_EXPANDING) | waits, Campaign.expanded_at.is_(None), Campaign.told_by_id.is_(None)
     )
     return min(current, session.scalar(read) or current)
 

@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from notifiers.base import Channel
 from statuspage.config import Settings
+from statuspage.domain.audience import comparisons, parse
 from statuspage.domain.campaign import CampaignContent, content_hash
 from statuspage.domain.message import sms_problems
 from statuspage.models import Campaign, Delivery, Incident, Line
-from statuspage.services import campaign_texts, recipients
+from statuspage.services import campaign_texts, components, recipients
 from statuspage.services.campaign_texts import Filled
 from statuspage.services.recipients import Select
 
@@ -86,12 +87,18 @@ class Preview:
         }
 
 
-def preview(session: Session, campaign: Campaign, settings: Settings, *, now: datetime) -> Preview:
-    """Exact counts, made in the database; nothing is written. A million people take some seconds a channel."""
+def preview(
+    session: Session, campaign: Campaign, settings: Settings, *, now: datetime, anew: bool = False
+) -> Preview:
+    """Exact counts, made in the database; nothing is written. A million people take some seconds a channel.
+
+    Of a campaign whose people were counted for the approval it counts those again; `anew`: whom it would tell if it
+    were asked for now.
+    """
     filled = campaign_texts.fill(session, campaign, settings, now=now)
     each = campaign_texts.segments(filled.bodies)
     channels = tuple(
-        _channel(session, campaign, Channel(channel), settings, each if channel == Channel.SMS else {})
+        _channel(session, campaign, Channel(channel), settings, each if channel == Channel.SMS else {}, anew=anew)
         for channel in campaign.channels
     )
     warnings = {
@@ -113,6 +120,11 @@ def current_hash(session: Session, campaign: Campaign, texts: Mapping[str, str])
     others = {"incident": incident.public_id if incident else "", "basis": campaign.basis, "purpose": campaign.purpose}
     if campaign.told_by_id is not None:
         others["told_by"] = session.get_one(Campaign, campaign.told_by_id).public_id
+    if campaign.counted_at is not None:
+        others |= {"counted_at": campaign.counted_at.isoformat(), "generation": str(campaign.generation)}
+    if incident is not None and "component" in {one.field for one in comparisons(parse(campaign.audience))}:
+        # Who is meant by "component = …" follows the incident: when its scope changes, so does the audience.
+        others["components"] = ",".join(sorted(components.states_of(session, incident)))
     return content_hash(
         CampaignContent(
             kind=campaign.kind,
@@ -129,9 +141,15 @@ def current_hash(session: Session, campaign: Campaign, texts: Mapping[str, str])
 
 
 def _channel(
-    session: Session, campaign: Campaign, channel: Channel, settings: Settings, each: Mapping[str, int]
+    session: Session,
+    campaign: Campaign,
+    channel: Channel,
+    settings: Settings,
+    each: Mapping[str, int],
+    *,
+    anew: bool,
 ) -> ChannelPreview:
-    rows = session.execute(*_counting(session, campaign, channel, settings)).all()
+    rows = session.execute(*_counting(session, campaign, channel, settings, anew=anew)).all()
     by_locale: dict[str, int] = {}
     left_out: dict[str, int] = {}
     merged = 0
@@ -150,17 +168,19 @@ _COUNT = """SELECT reason, locale, count(*) AS people, sum(found) AS found FROM 
 GROUP BY reason, locale"""
 
 
-def _counting(session: Session, campaign: Campaign, channel: Channel, settings: Settings) -> tuple[Any, dict[str, Any]]:
+def _counting(
+    session: Session, campaign: Campaign, channel: Channel, settings: Settings, *, anew: bool
+) -> tuple[Any, dict[str, Any]]:
     parts: list[Select] = []
     if campaign.told_by_id is not None:
         parts.append(recipients.of_told(campaign, channel))
         until = session.scalar(select(func.max(Delivery.id)))
     else:
-        parts.append(recipients.of_lines(session, campaign, channel, settings))
+        parts.append(recipients.of_lines(session, campaign, channel, settings, anew=anew))
         until = session.scalar(select(func.max(Line.id)))
     if recipients.takes_sign_ups(campaign, channel):
-        parts.append(recipients.of_sign_ups(channel, settings))
-    parameters: dict[str, Any] = {"after": 0, "until": until or 0}
+        parts.append(recipients.of_sign_ups(channel, settings, anew=anew))
+    parameters: dict[str, Any] = {"after": 0, "until": until or 0, "campaign": campaign.id}
     for part in parts:
         parameters |= part.parameters
     union = " UNION ALL ".join(part.sql for part in parts)

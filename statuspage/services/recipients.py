@@ -61,6 +61,8 @@ WHERE l.id > :after AND l.id <= :until AND l.valid_from <= :generation AND l.val
 _SIGN_UPS = """FROM subscription b JOIN contact c ON c.id = b.contact_id
 LEFT JOIN suppression s ON s.channel = :channel AND s.address_hash = c.{address}_hash
 WHERE b.public_id > '' AND b.topic = 'page' AND b.channel = :channel AND b.state = 'active' AND c.account_id IS NULL"""
+_COUNTED = """
+AND NOT EXISTS (SELECT 1 FROM campaign k WHERE k.id = :campaign AND k.counted_at < COALESCE(b.confirmed_at, b.at))"""
 
 # No contact is asked: a later import may have replaced him, and what he was told he is told the end of.
 _TOLD = """FROM delivery o
@@ -73,10 +75,13 @@ _TOLD_SHAPE = """SELECT o.contact_id AS contact_id, CASE WHEN {reason} IS NULL T
 """
 
 
-def of_lines(session: Session, campaign: Campaign, channel: Channel, settings: Settings) -> Select:
+def of_lines(
+    session: Session, campaign: Campaign, channel: Channel, settings: Settings, *, anew: bool = False
+) -> Select:
     """Contacts of the lines in the audience; the parameters after and until are line ids.
 
-    A campaign that has started sees people as they were then, so that an import in between neither adds nor loses any.
+    From the count that is approved until its end a campaign sees people of the import of then, so that another file
+    neither adds nor loses any. `anew`: of the newest one all the same.
     """
     components = session.scalars(
         select(Component.key)
@@ -91,15 +96,16 @@ def of_lines(session: Session, campaign: Campaign, channel: Channel, settings: S
     parameters = {
         **_people_parameters(channel, settings),
         **condition.parameters,
-        "generation": current_generation(session) if campaign.generation is None else campaign.generation,
+        "generation": current_generation(session) if anew or campaign.generation is None else campaign.generation,
     }
     return Select(_shape(address, settings, consent, "COALESCE(l.time_zone, r.time_zone)", source), parameters)
 
 
-def of_sign_ups(channel: Channel, settings: Settings) -> Select:
-    """Whoever signed up on the page and confirmed it."""
+def of_sign_ups(channel: Channel, settings: Settings, *, anew: bool = False) -> Select:
+    """Whoever signed up on the page and confirmed it before the people of the campaign, whose row id is the parameter
+    `campaign`, were counted. `anew`: all of them up to now."""
     address = _ADDRESS[channel]
-    source = _SIGN_UPS.format(address=address)
+    source = _SIGN_UPS.format(address=address) + ("" if anew else _COUNTED)
     parameters = {**_people_parameters(channel, settings), "time_zone": settings.time_zone}
     return Select(_shape(address, settings, "", "CAST(:time_zone AS varchar)", source), parameters)
 
@@ -113,6 +119,12 @@ def of_told(campaign: Campaign, channel: Channel) -> Select:
 
 def current_generation(session: Session) -> int:
     return session.scalar(select(Installation.generation)) or 0
+
+
+def hold_generation(session: Session) -> int:
+    """The visible generation, which no import changes before this transaction ends: what was counted in it is kept from
+    the purge from then on."""
+    return session.scalar(select(Installation.generation).with_for_update(read=True)) or 0
 
 
 def takes_sign_ups(campaign: Campaign, channel: Channel) -> bool:
