@@ -16,11 +16,11 @@ from statuspage.domain.errors import RuleError
 from statuspage.domain.message import PLACEHOLDERS
 from statuspage.domain.roles import Permission
 from statuspage.models import Campaign, Delivery, Incident, User
-from statuspage.services import approval, campaign_texts, campaigns, counts, incidents
+from statuspage.services import approval, campaign_texts, campaigns, counts, incidents, recipients
 from statuspage.services.campaigns import Edit
 from statuspage.web import shell
 from statuspage.web.access import access, actor, person
-from statuspage.web.console import naming
+from statuspage.web.console import naming, samples
 from statuspage.web.console.acting import act
 from statuspage.web.console.progress import course
 from statuspage.web.errors import status_of
@@ -161,7 +161,8 @@ def page(public_id: str, error: RuleError | None) -> str:
             campaign=campaign,
             editable=campaign.state in EDITABLE,
             draft_texts=campaign_texts.draft(session, campaign),
-            frozen=frozen if campaign.content_hash is not None else {},
+            samples=samples.samples(frozen, wiring().settings) if campaign.content_hash is not None else [],
+            newer_file=_newer_file(session, campaign),
             fields=[field for one in campaign.channels for field in campaign_texts.FIELDS[Channel(one)]],
             channels=list(Channel),
             placeholders=sorted(PLACEHOLDERS),
@@ -180,6 +181,11 @@ def _progress(session: Session, campaign: Campaign) -> dict[str, object]:
         campaign.state is CampaignState.CANCELLED and course(found).way > 0
     )
     return {"counts": found, "course": course(found), "live": live}
+
+
+def _newer_file(session: Session, campaign: Campaign) -> bool:
+    """Whether another subscriber file became visible after the people were counted."""
+    return campaign.told_by_id is None and campaign.generation not in (None, recipients.current_generation(session))
 
 
 def _incident_of(session: Session, campaign: Campaign) -> dict[str, object]:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, abort, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from statuspage.domain.campaign import approval_needed
+from statuspage.domain.campaign import EDITABLE, approval_needed
 from statuspage.domain.roles import Permission
 from statuspage.models import Campaign
-from statuspage.services import approval, campaign_course, campaigns
+from statuspage.services import approval, campaign_course, campaign_texts, campaigns
 from statuspage.services import preview as previews
 from statuspage.web import shell
 from statuspage.web.access import access, actor
+from statuspage.web.console import samples
 from statuspage.web.console.acting import act
 from statuspage.web.console.campaigns import page
 from statuspage.web.forms import fields
 from statuspage.web.wiring import now, wiring
+
+LETTER_CSP = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
+"""A mail has its styles in its tags; everything else in it stays dead."""
 
 blueprint = Blueprint("sending", __name__, url_prefix="/console/campaigns/<public_id>")
 
@@ -26,19 +30,43 @@ blueprint = Blueprint("sending", __name__, url_prefix="/console/campaigns/<publi
 @blueprint.get("/preview")
 @access(Permission.INCIDENT_VIEW)
 def preview(public_id: str) -> ResponseReturnValue:
-    """Counted exactly, so a million people take some seconds; nothing is written."""
+    """Counted exactly, so a million people take some seconds; nothing is written.
+
+    Of a campaign whose people are counted already it says whom it would tell if it were asked for anew.
+    """
     settings = wiring().settings
     with wiring().reading() as session:
         campaign = campaigns.get_campaign(session, public_id)
-        found = previews.preview(session, campaign, settings, now=now())
+        found = previews.preview(session, campaign, settings, now=now(), anew=True)
+    editable = campaign.state in EDITABLE
     return shell.render(
         "console/campaigns/preview.html",
         campaign=campaign,
         preview=found,
+        samples=samples.samples(found.texts.bodies, settings),
+        editable=editable,
+        counted=editable and campaign.counted_at is not None,
         needed=approval_needed(found.recipients, settings.approval_threshold, settings.approval_always),
+        always=settings.approval_always,
         threshold=settings.approval_threshold,
         cap=settings.break_glass_cap,
     )
+
+
+@blueprint.get("/letter/<tongue>")
+@access(Permission.INCIDENT_VIEW)
+def letter(public_id: str, tongue: str) -> ResponseReturnValue:
+    """The mail's HTML part for the frame of the preview, with nothing in it allowed to run or to load."""
+    with wiring().reading() as session:
+        campaign = campaigns.get_campaign(session, public_id)
+        if campaign.content_hash is not None and request.args.get("drafted") is None:
+            bodies = campaign_texts.frozen(session, campaign)
+        else:
+            bodies = campaign_texts.fill(session, campaign, wiring().settings, now=now()).bodies
+    found = samples.mail_of(bodies, tongue, wiring().settings)
+    if found is None:
+        abort(404)
+    return found.html, {"Content-Security-Policy": LETTER_CSP, "X-Frame-Options": "SAMEORIGIN"}
 
 
 @blueprint.post("/request-approval")
