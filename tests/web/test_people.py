@@ -71,6 +71,59 @@ def test_the_page_says_what_the_file_holds(engineer: Browser, locale: str) -> No
     assert "<details>" in engineer.get("/console/people").text
 
 
+WATCHED = 'hx-trigger="every 2s"'
+REFRESHED = '<noscript><meta http-equiv="refresh" content="5;url=/console/people?since='
+
+
+def test_an_import_is_watched_from_the_first_moment(
+    engineer: Browser, monkeypatch: pytest.MonkeyPatch, sessions: Sessions, settings: Settings, clock: FrozenClock
+) -> None:
+    """The page that answers an upload looks again by itself, with a script or without, before the process has begun,
+    while it reads, and no longer when it is done."""
+    tasks: list[Task] = []
+    monkeypatch.setattr(importing, "launch", tasks.append)
+    calm = engineer.get("/console/people").text
+    assert WATCHED not in calm
+    assert REFRESHED not in calm
+    engineer.post("/console/people/imports", {"file": (io.BytesIO(people_file(1)), "people.csv"), "dry_run": "0"})
+    address = f"/console/people?since={int(clock.now().timestamp())}"
+    waiting = engineer.get(address).text
+    assert WATCHED in waiting
+    assert REFRESHED in waiting
+    assert "about to be read" in waiting
+    part = engineer.get(address.replace("people?", "people/imports?"))
+    assert WATCHED in part.text
+    assert "HX-Refresh" not in part.headers
+    importing.run(tasks[0], sessions, settings, clock)
+    assert engineer.get(address.replace("people?", "people/imports?")).headers["HX-Refresh"] == "true"
+    done = engineer.get(address).text
+    assert WATCHED not in done
+    assert "in force" in done
+
+
+def test_a_file_that_nobody_began_to_read_is_said_so(
+    engineer: Browser, monkeypatch: pytest.MonkeyPatch, clock: FrozenClock
+) -> None:
+    """When the process was refused or died before its first word, the page says so instead of waiting for ever."""
+    monkeypatch.setattr(importing, "launch", lambda _task: None)
+    assert _upload(engineer, people_file(1)) == 303
+    address = f"/console/people?since={int(clock.now().timestamp())}"
+    clock.advance(importing.BEGINS_WITHIN)
+    page = engineer.get(address).text
+    assert "Nobody began to read the file" in page
+    assert WATCHED not in page
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_file_of_which_nothing_was_taken_is_not_shown_as_in_force(engineer: Browser) -> None:
+    """Its line says that all stays as it was, and offers the refused lines."""
+    assert _upload(engineer, people_file(1).replace(b"prepaid", b"gold")) == 303
+    page = engineer.get("/console/people").text
+    assert "nothing taken, all stays as it was" in page
+    assert "in force" not in page
+    assert "Refused lines" in page
+
+
 @pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("body", [b"", b"\x00\x01\x02", b"colour,size\nred,1\n"])
 def test_a_file_that_is_none_is_refused_at_once(engineer: Browser, tmp_path: Path, body: bytes) -> None:

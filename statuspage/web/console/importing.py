@@ -34,6 +34,8 @@ FOLDER = "uploads"
 COPY_BYTES = 1 << 20
 CHILD = f"from {__name__} import main; main()"
 LEFT_AFTER = timedelta(days=1)
+BEGINS_WITHIN = timedelta(minutes=1)
+"""How long a process may take until it reads; one that has not begun by then was refused, or died."""
 
 logger = structlog.get_logger(__name__)
 

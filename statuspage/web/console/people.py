@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from flask import Blueprint, Response, request, send_file, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from statuspage.domain.errors import NotFound, RuleError
 from statuspage.domain.roles import Permission
@@ -40,9 +42,13 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/imports")
 @access(Permission.SUBSCRIBER_VIEW)
 def progress() -> ResponseReturnValue:
-    """The moving part of the page alone, for whoever watches an import."""
+    """The moving part of the page alone, for whoever watches an import; the whole page anew when it has ended."""
     with wiring().reading() as session:
-        return shell.render("console/people/imports.html", imports=people.imports(session, actor()))
+        watch = _watch(session)
+    answer = Response(shell.render("console/people/imports.html", watch=watch))
+    if not watch.going:
+        answer.headers["HX-Refresh"] = "true"
+    return answer
 
 
 @blueprint.get("/sample.csv")
@@ -67,6 +73,7 @@ def upload() -> ResponseReturnValue:
     if sent is None or not sent.filename:
         error = RuleError("people_import.no_file", "file: no file was chosen. Choose one.", "file")
         return _page(error), status_of(error)
+    since = int(now().timestamp())
     path = importing.keep(sent, wiring().settings, now())
     try:
         importing.check(path, wiring(), dry_run=dry_run)
@@ -74,7 +81,7 @@ def upload() -> ResponseReturnValue:
         path.unlink()
         return _page(error), status_of(error)
     importing.launch(Task(str(path), sent.filename[-200:], person().public_id, dry_run))
-    return shell.done("people.begun", url_for("people.index", _anchor="imports"))
+    return shell.done("people.begun", url_for("people.index", since=since, _anchor="imports"))
 
 
 @blueprint.get("/imports/<public_id>/refused")
@@ -129,13 +136,37 @@ def _rows(signups: bool) -> Iterator[str]:
         yield from people.signups_csv(session) if signups else people.lines_csv(session)
 
 
+@dataclass(frozen=True)
+class _Watch:
+    """The newest imports, and whether there is more to come. `since` is when this person sent a file, in seconds."""
+
+    imports: Sequence[PeopleImport]
+    since: int | None
+    waiting: bool
+    not_begun: bool
+
+    @property
+    def going(self) -> bool:
+        unfinished = any(one.finished_at is None for one in self.imports[:1])
+        return self.waiting or unfinished or any(one.state == "running" for one in self.imports)
+
+
+def _watch(session: Session) -> _Watch:
+    """A sent file is read by a process of its own, whose row is not there at once, and never if it is refused."""
+    imports = people.imports(session, actor())
+    since = request.args.get("since", type=int)
+    begun = since is None or any(one.started_at.timestamp() >= since for one in imports[:1])
+    patient = since is not None and now().timestamp() - since < importing.BEGINS_WITHIN.total_seconds()
+    return _Watch(imports, since, not begun and patient, not begun and not patient)
+
+
 def _page(error: RuleError | None) -> str:
     with wiring().reading() as session:
+        watch = _watch(session)
         return shell.render(
             "console/people/index.html",
             error=error,
             counts=people.counts(session, actor()),
-            imports=people.imports(session, actor()),
             segments=dict(naming.segment_names(session)),
             regions=dict(naming.region_names(session)),
             columns=TABLE,
@@ -143,6 +174,7 @@ def _page(error: RuleError | None) -> str:
             no=", ".join(NO),
             country=wiring().settings.default_region,
             default_locale=wiring().settings.default_locale,
+            watch=watch,
         )
 
 
