@@ -37,7 +37,7 @@ def incident() -> None:
 @click.option("--cause", type=click.Choice(choices(CauseCategory)), help="unknown is allowed, and said in that word.")
 @click.option("--segment", "segments", multiple=True, help="Who is affected; none: all.")
 @click.option("--region", "regions", multiple=True, help="Where; none: everywhere.")
-@click.option("--not-affected", "not_affected", multiple=True, help="Component that somebody has seen to work; no template says it. Not emergency calls.")
+@click.option("--not-affected", "not_affected", multiple=True, help="Component seen to work. Not emergency calls.")
 @click.option("--started-at", help=f"Default: now. {MOMENT}")
 @click.option("--expected-end", help=f"Default: unknown. {MOMENT}")
 @click.option("--next-update", help=f"Default: as the clock profile asks. {MOMENT}")

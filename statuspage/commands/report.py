@@ -30,5 +30,5 @@ def report(parts: Composition, incident: str, form: str, locale: str | None) -> 
             body = words.to_csv(built)
         else:
             moments = i18n.Moments(locale or parts.settings.default_locale, parts.settings.zone, now)
-            body = words.html(built, moments)
+            body = words.html(built, moments, parts.settings.brand_name or parts.settings.operator_name)
     click.echo(body.decode())

@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import io
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import cache
 from typing import Any
 
+from babel.numbers import format_percent
+from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from statuspage import i18n
+from statuspage.domain.clocks import Clock
+from statuspage.domain.component import ComponentState
 from statuspage.domain.playbook import Row
-from statuspage.models import Incident
-from statuspage.publish.html import environment
-from statuspage.services import incidents, playbook
+from statuspage.models import Component, Incident, Region, Route, Segment
+from statuspage.publish.html import STATIC, environment
+from statuspage.services import components, incidents, playbook, reference, report_acts, routes, texts
 from statuspage.services.actor import Actor
 from statuspage.services.operator_facts import OperatorFacts
-from statuspage.services.report import Facts, gather
+from statuspage.services.report import CampaignResult, Facts, gather
 from statuspage.services.texts import Wording
 
+_LEAST_SHARE = 0.001
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that a report says. `measures`: the playbook's wording by row key; `recurrence` counts this incident too."""
+    """All that a report says. `measures`: the playbook's wording by row key; `recurrence` counts this incident too.
+
+    `people`: the names of those who acted, by public id. `names`: the operator's own words, by entity and key.
+    """
 
     incident: Incident
     title: Wording
@@ -37,19 +49,43 @@ class Report:
     measures: dict[str, Wording]
     recurrence: int
     as_of: datetime
+    people: dict[str, str] = field(default_factory=dict)
+    components: dict[str, ComponentState] = field(default_factory=dict)
+    """The worst that was said of each component the incident touched."""
+    names: dict[tuple[str, str], Wording] = field(default_factory=dict)
 
 
 def build(session: Session, actor: Actor, incident: Incident, operator: OperatorFacts, now: datetime) -> Report:
     """Read all that the report of `incident` says at `now`."""
+    facts = gather(session, actor, incident, operator, now)
+    rows = playbook.rows(session, incident, operator, now)
     return Report(
         incident=incident,
         title=incidents.titles(session, [incident])[incident.id],
-        facts=gather(session, actor, incident, operator, now),
-        rows=playbook.rows(session, incident, operator, now),
+        facts=facts,
+        rows=rows,
         measures=playbook.measure_texts(session, incident),
         recurrence=playbook.recurrence(session, incident).count,
         as_of=now,
+        people=report_acts.people(session, [*facts.actors(), *(row.by for row in rows)]),
+        components=components.worst_of(session, incident),
+        names=_names(session, facts),
     )
+
+
+def _names(session: Session, facts: Facts) -> dict[tuple[str, str], Wording]:
+    checked = {one.route for one in facts.route_checks}
+    rows: dict[str, list[Component] | list[Segment] | list[Region] | list[Route]] = {
+        "component": components.list_components(session),
+        "segment": reference.segments(session),
+        "region": reference.regions(session),
+        "route": [routes.get_route(session, key) for key in sorted(checked)],
+    }
+    found: dict[tuple[str, str], Wording] = {}
+    for entity, listed in rows.items():
+        worded = texts.read(session, entity, [row.id for row in listed])
+        found |= {(entity, row.key): worded[row.id, "name"] for row in listed if (row.id, "name") in worded}
+    return found
 
 
 class _Says:
@@ -70,32 +106,100 @@ class _Says:
     def measure(self, key: str) -> str:
         return self._report.measures[key].pick(self._locale)[0]
 
+    def who(self, actor: str | None) -> str:
+        """A person by name; for the rest what it is that acted."""
+        if actor is None:
+            return self.t("none")
+        known = i18n.catalogue(self._locale).get(f"report.who.{actor}")
+        return known if isinstance(known, str) else self._report.people.get(actor, actor)
+
+    def who_when(self, actor: str | None, at: datetime | None) -> str:
+        return self.who(actor) if at is None else self.t("who_when", who=self.who(actor), time=self.moment(at))
+
+    def name(self, entity: str, key: str) -> str:
+        wording = self._report.names.get((entity, key))
+        return key if wording is None else wording.pick(self._locale)[0]
+
+    def listed(self, entity: str, keys: Iterable[str], empty: str) -> str:
+        """The names in one line; `empty` is the key of what none means."""
+        return self.t("comma").join(self.name(entity, key) for key in keys) or self.t(empty)
+
+    def campaign(self, campaign: CampaignResult) -> str:
+        """The name a person gave it, or what it is for while it still has its template's key."""
+        known = i18n.catalogue(self._locale).get(f"console.campaign.purpose_{campaign.purpose}")
+        return known if isinstance(known, str) and campaign.name in {campaign.purpose, ""} else campaign.name
+
+    def missing(self, clock: Clock) -> str:
+        """The campaigns whose people have no end notice under way."""
+        names = [self.campaign(one) for one in self._report.facts.campaigns if one.public_id in clock.missing]
+        return self.t("clock.missing", names=self.t("comma").join(names))
+
+    def reason(self, key: str) -> str:
+        """Why messages stand where they stand; a provider's own code where we have no words, nothing without one."""
+        known = i18n.catalogue(self._locale).get(f"console.why.{key.replace('.', '_')}")
+        return known if isinstance(known, str) else key
+
     def duration(self, length: timedelta | None) -> str:
         return self.t("not_yet") if length is None else self._moments.duration(length)
 
     def moment(self, at: datetime | None) -> str:
         return self.t("not_yet") if at is None else self._moments.moment(at)
 
+    def count(self, n: int | None) -> str:
+        """Thousands apart by a narrow no-break space, which all three languages read."""
+        return self.t("unknown") if n is None else f"{n:,}".replace(",", "\u202f")
+
+    def share(self, part: int, whole: int) -> str:
+        """To the thousandth, but never 0 where there is one, nor all where one is missing."""
+        share = part / whole
+        least = 0 < share < _LEAST_SHARE
+        shown = _LEAST_SHARE if least else share if part == whole else min(share, 1 - _LEAST_SHARE)
+        cldr = i18n.LANGUAGE_TAGS[self._locale].replace("-", "_")
+        return ("< " if least else "") + str(format_percent(shown, "0.0%", locale=cldr))
+
     def why(self, row: Row) -> str:
         if row.by is not None:
-            return self.t("row.said", who=row.by, note=row.reason)
+            return self.t("row.said", who=self.who(row.by), note=row.reason)
         if row.reason:
             return self.w(f"console.reason.{row.reason.removeprefix('playbook.')}")
         return self.t("row.proved") if row.proved else ""
 
     def clock_name(self, key: str) -> str:
         kind, _, name = key.partition(":")
-        return self.t(f"clock.{kind}", name=name) if name else self.t(f"clock.{kind}")
+        said = self.w(f"console.clock.report_{name}") if name else ""
+        return self.t(f"clock.{kind}", name=said) if name else self.t(f"clock.{kind}")
 
 
-def html(report: Report, moments: i18n.Moments) -> bytes:
-    """One self-contained page in the locale of `moments`, fit for a printer."""
+def html(report: Report, moments: i18n.Moments, operator_name: str) -> bytes:
+    """One self-contained page in the locale of `moments`, fit for a printer and a phone. Every date has its year."""
+    moments = replace(moments, around=_LONG_AGO)
     says = _Says(report, moments)
-    words = {name: getattr(says, name) for name in ("t", "w", "measure", "duration", "moment", "why", "clock_name")}
+    words = {name: getattr(says, name) for name in dir(says) if not name.startswith("_")}
     tag = i18n.LANGUAGE_TAGS[moments.locale]
     title = report.title.pick(moments.locale)[0]
     template = environment().get_template("report/report.html")
-    return template.render(report=report, title=title, moments=moments, lang=tag, **words).encode()
+    page = template.render(
+        report=report,
+        operator=operator_name,
+        title=title,
+        moments=moments,
+        lang=tag,
+        tags=i18n.LANGUAGE_TAGS,
+        style=Markup(_style()),  # noqa: S704 -- our own stylesheet
+        **words,
+    )
+    return page.encode()
+
+
+def content_security_policy() -> str:
+    """The page needs its own style and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'"
+
+
+@cache
+def _style() -> str:
+    return (STATIC / "report.css").read_text(encoding="utf-8").strip()
 
 
 def to_json(report: Report) -> bytes:
@@ -126,6 +230,9 @@ def _document(report: Report) -> dict[str, Any]:
         "segments": incident.segments,
         "regions": incident.regions,
         "billing_incidents_in_90_days": report.recurrence,
+        "components": report.components,
+        "not_affected": incident.not_affected,
+        "people": report.people,
         "facts": asdict(report.facts),
         "playbook": [asdict(row) for row in report.rows],
         "as_of": report.as_of,

@@ -20,15 +20,15 @@ from statuspage.models import (
     Campaign,
     CampaignCount,
     Delivery,
-    GraceLedger,
-    GracePolicy,
     Incident,
     IncidentUpdate,
     User,
 )
-from statuspage.services import audit, clock_facts
+from statuspage.services import audit, clock_facts, grace_policies, report_acts, texts, updates
 from statuspage.services.actor import Actor
 from statuspage.services.operator_facts import OperatorFacts
+from statuspage.services.report_acts import Acts, RouteCheck
+from statuspage.services.texts import Wording
 
 TOLD = frozenset({DeliveryState.ACCEPTED, DeliveryState.SENT, DeliveryState.DELIVERED})
 """Handed to the provider and not known to have failed."""
@@ -75,11 +75,39 @@ class CampaignResult:
     state: str
     author: str | None
     approver: str | None
+    """The second person; None where none was needed or none could be reached."""
+    released_by: str | None
+    """Who answers for its going out: the second person, or the one who released it without."""
     approved_at: datetime | None
     break_glass: bool
+    break_glass_reason: str | None
     started_at: datetime | None
     finished_at: datetime | None
     channels: tuple[ChannelResult, ...]
+    purpose: str = ""
+
+
+@dataclass(frozen=True)
+class Said:
+    """One update as the public reads it; `written_at` is when it really was, `author` who wrote it."""
+
+    at: datetime
+    written_at: datetime
+    author: str | None
+    state: str
+    body: Wording
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A dunning system, or a person for it, answered for applying a revision of the policy."""
+
+    at: datetime
+    actor: str
+    system: str
+    revision: int
+    held: int | None
+    suspended_in_error: int | None
 
 
 @dataclass(frozen=True)
@@ -103,6 +131,11 @@ class GraceGiven:
     starts_at: datetime | None
     until: datetime | None
     ledger: tuple[LedgerLine, ...]
+    regions: tuple[str, ...] = ()
+    title: Wording | None = None
+    approved_by: str | None = None
+    approved_at: datetime | None = None
+    applied: tuple[Applied, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,10 +153,29 @@ class Facts:
     """By channel: from the declaration to the provider's first acceptance."""
     campaigns: tuple[CampaignResult, ...]
     grace: tuple[GraceGiven, ...]
+    declared_by: str | None
+    owner: str | None
+    crediting_verified_by: str | None
+    said: tuple[Said, ...]
+    route_checks: tuple[RouteCheck, ...]
     audit_entries: int
+    """All that belongs to the incident: its own, and those of its playbook, campaigns, grace and checked routes."""
+    audit_by_kind: dict[str, int]
+    audit_chain: int
+    """Entries of the whole chain, of every incident, that hold."""
     audit_head: str
     """Hash of the chain's newest entry: whoever keeps this report can prove later that nothing before was changed."""
     audit_holds: bool
+
+    def actors(self) -> list[str | None]:
+        """Everybody who did something that the report names."""
+        campaigns = [actor for one in self.campaigns for actor in (one.author, one.released_by)]
+        ledger = [line.actor for policy in self.grace for line in policy.ledger]
+        applied = [one.actor for policy in self.grace for one in policy.applied]
+        approvers = [policy.approved_by for policy in self.grace]
+        rest = [line.actor for line in self.route_checks] + [line.author for line in self.said]
+        leading = [self.declared_by, self.owner, self.crediting_verified_by]
+        return [*leading, *campaigns, *ledger, *applied, *approvers, *rest]
 
 
 def gather(session: Session, actor: Actor, incident: Incident, operator: OperatorFacts, now: datetime) -> Facts:
@@ -131,12 +183,10 @@ def gather(session: Session, actor: Actor, incident: Incident, operator: Operato
     actor.require(Permission.REPORT_VIEW)
     known = clock_facts.facts(session, incident, operator)
     first_page = known.updates[0].at if known.updates else None
-    campaigns = _campaigns(session, incident)
+    acts: Acts = report_acts.of(session, incident, now)
+    campaigns = _campaigns(session, incident, acts)
     notices = [one for one in campaigns if one.kind is CampaignKind.INCIDENT_NOTICE]
-    _, broken = audit.verify(session)
-    own_entries = select(func.count()).where(
-        AuditEntry.entity == "incident", AuditEntry.entity_id == incident.public_id
-    )
+    chain, broken = audit.verify(session)
     return Facts(
         clocks=clock_facts.due(session, incident, operator, now),
         compliance=clocks.compliance(clock_facts.profile_of(incident), known, now),
@@ -147,13 +197,34 @@ def gather(session: Session, actor: Actor, incident: Incident, operator: Operato
         first_told_after_declaration=_first_told(notices, incident.declared_at),
         campaigns=campaigns,
         grace=_grace(session, incident),
-        audit_entries=session.scalar(own_entries) or 0,
+        declared_by=acts.actor("incident.declared"),
+        owner=_public_id(session, incident.owner_id),
+        crediting_verified_by=acts.actor("incident.crediting_verified") if incident.crediting_verified_at else None,
+        said=_said(session, incident, acts),
+        route_checks=report_acts.checks(session, acts),
+        audit_entries=len(acts.entries),
+        audit_by_kind=acts.by_kind(),
+        audit_chain=chain,
         audit_head=session.scalar(select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)) or audit.GENESIS,
         audit_holds=broken is None,
     )
 
 
-def _campaigns(session: Session, incident: Incident) -> tuple[CampaignResult, ...]:
+def _public_id(session: Session, user_id: int | None) -> str | None:
+    return None if user_id is None else session.scalar(select(User.public_id).where(User.id == user_id))
+
+
+def _said(session: Session, incident: Incident, acts: Acts) -> tuple[Said, ...]:
+    found = updates.list_updates(session, incident)
+    bodies = texts.read(session, "incident_update", [one.id for one in found])
+    authors, first = acts.authors(), acts.actor("incident.declared")
+    return tuple(
+        Said(one.at, one.created_at, authors.get(one.public_id, first), one.state.value, bodies[one.id, "body"])
+        for one in reversed(found)
+    )
+
+
+def _campaigns(session: Session, incident: Incident, acts: Acts) -> tuple[CampaignResult, ...]:
     rows = list(session.scalars(select(Campaign).where(Campaign.incident_id == incident.id).order_by(Campaign.id)))
     people = {one for row in rows for one in (row.author_id, row.approved_by) if one is not None}
     query = select(User.id, User.public_id).where(User.id.in_(people))
@@ -164,16 +235,26 @@ def _campaigns(session: Session, incident: Incident) -> tuple[CampaignResult, ..
             name=row.name,
             kind=row.kind,
             state=row.state.value,
-            author=None if row.author_id is None else names[row.author_id],
+            author=acts.actor("campaign.drafted", row.public_id) if row.author_id is None else names[row.author_id],
             approver=None if row.approved_by is None else names[row.approved_by],
+            released_by=_released_by(row, names, acts),
             approved_at=row.approved_at,
             break_glass=row.break_glass_reason is not None,
+            break_glass_reason=row.break_glass_reason,
             started_at=row.started_at,
             finished_at=row.finished_at,
             channels=tuple(_channel(session, row, channel) for channel in row.channels),
+            purpose=row.purpose,
         )
         for row in rows
     )
+
+
+def _released_by(campaign: Campaign, names: dict[int, str], acts: Acts) -> str | None:
+    if campaign.approved_by is not None or campaign.approved_at is None:
+        return None if campaign.approved_by is None else names[campaign.approved_by]
+    alone = "campaign.break_glass" if campaign.break_glass_reason is not None else "campaign.approval_requested"
+    return acts.actor(alone, campaign.public_id)
 
 
 def _channel(session: Session, campaign: Campaign, channel: str) -> ChannelResult:
@@ -216,9 +297,8 @@ def _end_slips(session: Session, incident: Incident) -> int:
 
 
 def _grace(session: Session, incident: Incident) -> tuple[GraceGiven, ...]:
-    policies = session.scalars(
-        select(GracePolicy).where(GracePolicy.incident_id == incident.id).order_by(GracePolicy.id)
-    ).all()
+    policies = grace_policies.policies_of(session, incident)
+    titles = texts.read(session, "grace_policy", [policy.id for policy in policies])
     return tuple(
         GraceGiven(
             public_id=policy.public_id,
@@ -228,9 +308,15 @@ def _grace(session: Session, incident: Incident) -> tuple[GraceGiven, ...]:
             until=policy.published_until,
             ledger=tuple(
                 LedgerLine(line.at, line.actor, line.cause, line.old_until, line.new_until)
-                for line in session.scalars(
-                    select(GraceLedger).where(GraceLedger.policy_id == policy.id).order_by(GraceLedger.revision)
-                )
+                for line in grace_policies.ledger(session, policy)
+            ),
+            regions=tuple(policy.regions),
+            title=titles.get((policy.id, "title")),
+            approved_by=_public_id(session, policy.approved_by),
+            approved_at=policy.approved_at,
+            applied=tuple(
+                Applied(one.at, one.actor, one.system, one.revision, one.held, one.suspended_in_error)
+                for one in reversed(grace_policies.acknowledgements(session, policy))
             ),
         )
         for policy in policies

@@ -74,7 +74,7 @@ def get_template(session: Session, key: str) -> IncidentTemplate:
 
 
 def declaration(session: Session, key: str, *, profile: str, now: datetime) -> Declaration:
-    """A declaration filled from the template. It says of nothing that it works: a person looks and ticks, or nobody does."""
+    """A declaration filled from the template. It says of nothing that it works: only whoever looked does."""
     template = get_template(session, key)
     words = texts.read(session, "incident_template", [template.id])
     first = words[template.id, f"update.{IncidentState.INVESTIGATING}"]

@@ -9,6 +9,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from statuspage import i18n
@@ -16,10 +17,13 @@ from statuspage.db import transaction
 from statuspage.domain.campaign import CampaignKind, CampaignState, priority
 from statuspage.domain.errors import NotAllowed
 from statuspage.domain.incident import IncidentState
-from statuspage.models import Campaign, CampaignCount, Incident
+from statuspage.domain.route import RouteState
+from statuspage.models import Campaign, CampaignCount, Incident, MessageTemplate
 from statuspage.publish import report as words
 from statuspage.publish.report import Report
+from statuspage.services import campaigns, grace, grace_policies, lifecycle, playbook, report_acts, routes
 from statuspage.services.actor import CLI, PUBLIC
+from statuspage.services.lifecycle import Crediting
 from tests.databases import NOW
 from tests.services.world import OPERATOR, World, tell
 
@@ -81,12 +85,54 @@ def test_page_names_everything(world: World, locale: str) -> None:
     """The page is in the reader's language and leaves no key untranslated."""
     with transaction(world.sessions) as session:
         report = _built(world, session)
-    page = words.html(report, i18n.Moments(locale, ZoneInfo("Europe/Moscow"), report.as_of)).decode()
+    page = words.html(report, i18n.Moments(locale, ZoneInfo("Europe/Moscow"), report.as_of), "Demo").decode()
     assert report.title.pick(locale)[0] in page
     assert i18n.gettext(locale, "console.delivery.delivered") in page
     assert i18n.gettext(locale, "console.why.invalid_address") in page
     assert report.facts.audit_head in page
     assert all(report.measures[row.key].pick(locale)[0] in page for row in report.rows)
+
+
+def test_all_that_belongs_to_the_incident_is_counted(world: World) -> None:
+    """Audit entries of its campaigns, promises, checked routes and playbook count, those of another incident do not."""
+    with transaction(world.sessions) as session:
+        engineer = world.actor(session, "engineer")
+        other = world.declare(session, engineer, "data_sim_outage")
+        incident = world.declare(session, engineer)
+        routes.set_state(session, engineer, routes.get_route(session, "bank_app"), RouteState.WORKS, now=NOW)
+        playbook.tick(session, engineer, incident, "dunning_muted", "Rang the billing team.", now=NOW)
+        template = session.scalars(select(MessageTemplate).where(MessageTemplate.key == "outage")).one()
+        campaigns.draft_campaign(session, engineer, incident, template, now=NOW)
+        for policy in grace_policies.policies_of(session, incident):
+            grace.acknowledge(session, engineer, policy, system="dunning-1", revision=1, held=7, now=NOW)
+        report = words.build(session, CLI, incident, OPERATOR, world.clock.now())
+        belonging = {one.entity_id for one in report_acts.of(session, incident, world.clock.now()).entries}
+    facts = report.facts
+    assert facts.audit_by_kind == {"campaign": 1, "grace": 3, "incident": 1, "playbook": 1, "route": 1}
+    assert facts.audit_entries == 7
+    assert other.public_id not in belonging
+    assert facts.audit_chain > facts.audit_entries
+    assert [(one.system, one.held) for one in facts.grace[0].applied] == [("dunning-1", 7)]
+    assert [(one.route, one.state) for one in facts.route_checks] == [("bank_app", "works")]
+
+
+def test_people_are_named(world: World) -> None:
+    """Who declared, wrote, owns, approved and verified is read by name, whether at the console or at the server."""
+    with transaction(world.sessions) as session:
+        engineer, approver = world.actor(session, "engineer"), world.actor(session, "approver")
+        incident = world.declare(session, engineer, owner=approver.name)
+        world.clock.advance(timedelta(minutes=5))
+        world.update(session, CLI, incident, IncidentState.RESTORED_CATCHING_UP)
+        lifecycle.verify_crediting(session, engineer, incident, Crediting(3, 3), now=world.clock.now())
+        report = words.build(session, CLI, incident, OPERATOR, world.clock.now())
+    assert (report.facts.declared_by, report.facts.owner) == (engineer.name, approver.name)
+    assert report.facts.crediting_verified_by == engineer.name
+    assert [one.author for one in report.facts.said] == [engineer.name, "cli"]
+    page = words.html(report, i18n.Moments("ru", ZoneInfo("Europe/Moscow"), report.as_of), "Demo").decode()
+    assert page.count("Demo Engineer") >= 3
+    assert "Demo Approver" in page
+    assert "командная строка сервера" in page
+    assert engineer.name not in page
 
 
 def test_json_and_csv_hold_the_same_figures(world: World) -> None:

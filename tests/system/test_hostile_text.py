@@ -122,7 +122,7 @@ def test_hostile_words_are_inert_in_the_report(sqlite_place: Place) -> None:
             incident = incidents.get_incident(session, public_id)
             built = report.build(session, CLI, incident, OperatorFacts.of(place.settings), now)
             zone = ZoneInfo("Europe/Moscow")
-            pages = [(one, Page(report.html(built, i18n.Moments(one, zone, now)).decode())) for one in LOCALES]
+            pages = [(one, Page(report.html(built, i18n.Moments(one, zone, now), "Demo").decode())) for one in LOCALES]
             rows = list(csv.reader(io.StringIO(report.to_csv(built).decode(), newline="")))
             document = json.loads(report.to_json(built))
         for locale, page in pages:
