@@ -19,8 +19,8 @@ from statuspage.services.people_import_database import LEASE_LENGTH, LONGEST_SLE
 from statuspage.services.people_import_rows import PersonRow
 
 SMALLEST_CHUNK = 1_000
-LARGEST_CHUNK = 5_000
-LOCK_SECONDS = 0.04
+LARGEST_CHUNK = 8_000
+LOCK_SECONDS = 0.3
 """How long a chunk should hold SQLite's one write lock; its size follows what the last one took."""
 
 
