@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 import click
@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 from statuspage.composition import Composition
 from statuspage.db import transaction
 from statuspage.models import PageState
-from statuspage.services import installation
+from statuspage.services import installation, settings_in_force
 from statuspage.services.addresses import AddressKey
 from statuspage.services.operator_facts import OperatorFacts
+from statuspage.services.settings_in_force import Difference
 
 logger = structlog.get_logger(__name__)
 
@@ -29,7 +30,8 @@ def reading(parts: Composition) -> AbstractContextManager[Session]:
 def writing(parts: Composition) -> Iterator[Session]:
     """A transaction for verbs; when it left the public page out of date, the page is published before the end.
 
-    Refused with another SECRET_KEY than the installation's, whose opt-outs it could not recognise.
+    Refused with another SECRET_KEY than the installation's, whose opt-outs it could not recognise. With other settings
+    than the serving processes' the page is left to the scheduler, which has the right ones.
     """
     key = AddressKey.derive(parts.settings.secret_key.get_secret_value())
     with transaction(parts.sessions) as session:
@@ -37,8 +39,26 @@ def writing(parts: Composition) -> Iterator[Session]:
         yield session
         session.flush()
         behind = session.scalar(select(PageState.wanted > PageState.published))
-    if behind:
+        others = settings_in_force.differences(session, parts.settings)
+    if behind and others:
+        _warn("Done, but not published from here: the scheduler does it.", others)
+    elif behind:
         _publish(parts)
+
+
+def warn_of_other_settings(parts: Composition, told: str) -> None:
+    """Say on standard error `told` and which settings of the page differ here; nothing when none does."""
+    with reading(parts) as session:
+        others = settings_in_force.differences(session, parts.settings)
+    if others:
+        _warn(told, others)
+
+
+def _warn(told: str, others: Sequence[Difference]) -> None:
+    click.echo(f"{told} These settings are not the ones that the public page is made with:", err=True)
+    for one in others:
+        click.echo(f"  {one.name}: here {one.here or '(unset)'}, there {one.in_force or '(unset)'}", err=True)
+    click.echo("Give this command the settings of `statuspage serve`, or restart that with these.", err=True)
 
 
 def _publish(parts: Composition) -> None:

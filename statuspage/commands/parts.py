@@ -10,7 +10,7 @@ import click
 from statuspage import schema, supervisor
 from statuspage.composition import Composition
 from statuspage.db import transaction
-from statuspage.services import installation
+from statuspage.services import installation, settings_in_force
 from statuspage.services.addresses import AddressKey
 
 PARTS = ("web", "scheduler", "sender")
@@ -65,6 +65,8 @@ def scheduler(parts: Composition) -> None:
     from statuspage.jobs import scheduler as job
 
     _check_key(parts)
+    with transaction(parts.sessions) as session:
+        settings_in_force.put(session, parts.settings)
     job.run(parts)
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from statuspage.models.base import Base, Id
+from statuspage.models.base import Base, Id, Mapping
 
 FOREVER = 2**31 - 1
 """`valid_to` of a row that no later generation has replaced."""
@@ -172,4 +172,6 @@ class Installation(Base):
     address_key_check: Mapped[str] = mapped_column(String(64))
     """Fingerprint of the key behind address hashes: another key would forget every opt-out, so start is refused."""
     generation: Mapped[int] = mapped_column(default=0)
+    settings_in_force: Mapped[Mapping] = mapped_column(server_default="{}")
+    """What the page is made with, by setting; {} until a process has served."""
     created_at: Mapped[datetime]
