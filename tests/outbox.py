@@ -43,7 +43,7 @@ from tests.databases import NOW, SECRET
 
 KEY = AddressKey.derive(SECRET)
 SMS = {
-    "ru": "{operator}: не работает оплата с {since}. Связь не отключим.",
+    "ru": "{operator}: сбой оплаты с {since}. Связь не отключим.",
     "zh": "{operator}：{since}起暂时无法缴费，不会停机。",
     "en": "{operator}: payments are down since {since}. Nobody is cut off.",
 }

@@ -26,25 +26,29 @@ class Placeholder:
 
 _EVERY = frozenset({"ru", "zh", "en"})
 _ENGLISH = frozenset({"en"})
-_MOMENT = Placeholder(28, _ENGLISH)
+_MOMENT = Placeholder(30, _ENGLISH)
 PLACEHOLDERS: Mapping[str, Placeholder] = MappingProxyType(
     {
         "operator": Placeholder(30),
         "incident": Placeholder(100),
         "services": Placeholder(120),
-        "route": Placeholder(60),
+        "unaffected": Placeholder(120),
+        "route": Placeholder(120),
         "since": _MOMENT,
         "until": _MOMENT,
         "next_update": _MOMENT,
         "restored_at": _MOMENT,
         "credited_by": _MOMENT,
         "phone": Placeholder(20, _EVERY),
-        "page": Placeholder(80, _EVERY),
+        "page": Placeholder(100, _EVERY),
         "link": Placeholder(160, _EVERY),
         "code": Placeholder(12, _EVERY),
     }
 )
 """Every value is a fact of the incident or of the operator, never of the person: no name, number or balance."""
+
+OPTIONAL = frozenset({"unaffected", "route"})
+"""Facts that often nobody has. A line of a mail that asks for one without a value is left out: it says nothing then."""
 
 LONGEST_SMS = 918
 LONGEST_TEXT = 100_000
@@ -61,9 +65,20 @@ def placeholders(text: str) -> frozenset[str]:
     return frozenset(_SLOT.findall(text))
 
 
+def in_order(text: str) -> tuple[str, ...]:
+    """Each of them once, in the order in which they stand."""
+    return tuple(dict.fromkeys(_SLOT.findall(text)))
+
+
+def without_unsaid(text: str, values: Mapping[str, str]) -> str:
+    """The text without the lines that ask for an `OPTIONAL` value which is not there."""
+    lines = text.split("\n")
+    return "\n".join(one for one in lines if not OPTIONAL.intersection(missing(one, values)))
+
+
 def missing(text: str, values: Mapping[str, str]) -> tuple[str, ...]:
     """The placeholders that have no value, or an empty one, in the order in which they stand."""
-    return tuple(dict.fromkeys(name for name in _SLOT.findall(text) if not values.get(name, "").strip()))
+    return tuple(name for name in in_order(text) if not values.get(name, "").strip())
 
 
 def fill(text: str, values: Mapping[str, str], escape: Escape) -> str:

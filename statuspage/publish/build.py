@@ -44,6 +44,7 @@ from statuspage.publish.view import (
 )
 from statuspage.publish.vocabulary import Vocabulary, Wordings
 from statuspage.services import components, routes, texts
+from statuspage.services.operator_facts import support_phone
 from statuspage.services.routes import RouteNow
 
 HISTORY = timedelta(days=731)
@@ -57,7 +58,7 @@ def page_view(session: Session, settings: Settings, *, revision: int, now: datet
     incidents = _incidents(session, words, listed, drill, now)
     ways, turns = _routes(session, words, now)
     view = PageView(
-        operator=_operator(settings, state.public_id),
+        operator=_operator(settings, state.public_id, support_phone(session, settings)),
         revision=revision,
         as_of=now,
         updated_at=now,
@@ -77,7 +78,7 @@ def _last_change(view: PageView, published_at: datetime | None) -> datetime:
     return max((at for at in changes if at <= view.as_of), default=published_at or view.as_of)
 
 
-def _operator(settings: Settings, page_id: str) -> Operator:
+def _operator(settings: Settings, page_id: str, phone: str) -> Operator:
     light, dark = settings.brand_colours
     return Operator(
         page_id=page_id,
@@ -86,7 +87,7 @@ def _operator(settings: Settings, page_id: str) -> Operator:
         time_zone=settings.time_zone,
         locales=settings.locales,
         default_locale=settings.default_locale,
-        support_phone=settings.support_phone or None,
+        support_phone=phone or None,
         colours=Colours(light, dark),
     )
 

@@ -14,6 +14,9 @@ from statuspage.publish.prose import prose
 
 _STRONG = re.compile(r"\*\*(?=\S)([^*\n]+?)(?<=\S)\*\*")
 
+# A stop or a bracket after an address is the sentence's; one inside a link of Markdown is a link already.
+_BARE_LINK = re.compile(r"(?<![A-Za-z0-9(<\[/.])https?://[A-Za-z0-9._~:/?#@!$&*+,;=%-]*[A-Za-z0-9/_~#&=%-]")
+
 LINK_SLOT = "{link}"
 """Where a confirmation's own address goes; the only placeholder that is still open when a text goes out."""
 
@@ -28,12 +31,13 @@ class Letter:
 
 
 def notice(locale: str, subject: str, mail: str, operator: str) -> Letter:
-    """`mail` is Markdown as its author wrote it, filled; as plain text it is shown without the marks of emphasis."""
+    """`mail` is Markdown as its author wrote it, filled. The text part is without the marks of emphasis; in HTML every
+    address can be followed."""
     footer = i18n.gettext(locale, "mail.footer", operator=operator, unsubscribe_url=UNSUBSCRIBE_SLOT)
     html = _html(
         locale,
         subject,
-        prose(mail),
+        prose(_BARE_LINK.sub(r"<\g<0>>", mail)),
         operator,
         stop=i18n.gettext(locale, "mail.stop"),
         why=i18n.gettext(locale, "mail.why", operator=operator),

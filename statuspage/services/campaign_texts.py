@@ -10,17 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from notifiers.base import Channel
 from notifiers.text import count, normalise
-from statuspage import i18n
 from statuspage.config import Settings
 from statuspage.domain import message
 from statuspage.domain.errors import RuleError
-from statuspage.models import Campaign, Component, GracePolicy, Incident, IncidentComponent, MessageTemplate
-from statuspage.services import texts
+from statuspage.models import Campaign, Incident, MessageTemplate
+from statuspage.services import campaign_values, texts
+from statuspage.services.campaign_values import Values
 from statuspage.services.texts import Texts
 
 FIELDS: Mapping[Channel, tuple[str, ...]] = {Channel.SMS: ("sms",), Channel.EMAIL: ("subject", "mail")}
@@ -91,11 +90,12 @@ def fill(session: Session, campaign: Campaign, settings: Settings, *, now: datet
     given = {field: each for field, each in draft(session, campaign).items() if field in wanted}
     flat = {f"{field}.{locale}": body for field, each in given.items() for locale, body in each.items()}
     lacking = list(message.absent(flat, wanted, settings.locales))
-    known = {locale: values(session, campaign, settings, locale, now=now) for locale in settings.locales}
+    incident = None if campaign.incident_id is None else session.get(Incident, campaign.incident_id)
+    known = {locale: campaign_values.read(session, incident, settings, locale, now=now) for locale in settings.locales}
     bodies: dict[str, Texts] = {}
     for field, each in given.items():
         for locale in (one for one in settings.locales if each.get(one, "").strip()):
-            body, without = _filled(field, each[locale], locale, known[locale])
+            body, without = _filled(field, each[locale], known[locale])
             bodies.setdefault(field, {})[locale] = body
             lacking += [f"{field}.{locale}: {{{name}}}" for name in without]
     return Filled(bodies, tuple(lacking))
@@ -118,54 +118,13 @@ def segments(bodies: Bodies) -> dict[str, int]:
     return {locale: count(normalise(body)).segments for locale, body in bodies.get("sms", {}).items()}
 
 
-def values(session: Session, campaign: Campaign, settings: Settings, locale: str, *, now: datetime) -> dict[str, str]:
-    """Placeholder → value in `locale`; those that the incident does not have are absent."""
-    facts = {"operator": settings.operator_name, "phone": settings.support_phone, "page": settings.base_url}
-    incident = None if campaign.incident_id is None else session.get(Incident, campaign.incident_id)
-    if incident is not None:
-        facts |= _incident_values(session, incident, i18n.Moments(locale, settings.zone, now))
-    return {name: value for name, value in facts.items() if value}
-
-
-def _incident_values(session: Session, incident: Incident, moments: i18n.Moments) -> dict[str, str]:
-    until = session.scalar(
-        select(func.max(GracePolicy.published_until)).where(GracePolicy.incident_id == incident.id)
-    )
-    title = texts.read(session, "incident", [incident.id]).get((incident.id, "title"))
-    facts = {
-        "incident": title.pick(moments.locale)[0] if title else "",
-        "services": _services(session, incident, moments.locale),
-        "since": moments.in_sentence(incident.started_at),
-    }
-    for name, at, said in (
-        ("until", until, moments.until),
-        ("next_update", incident.next_update_at, moments.by),
-        ("restored_at", incident.restored_at, moments.in_sentence),
-        ("credited_by", incident.credited_by_at, moments.by),
-    ):
-        if at is not None:
-            facts[name] = said(at)
-    return facts
-
-
-def _services(session: Session, incident: Incident, locale: str) -> str:
-    query = (
-        select(Component.id)
-        .join(IncidentComponent, IncidentComponent.component_id == Component.id)
-        .where(IncidentComponent.incident_id == incident.id)
-        .order_by(Component.position)
-    )
-    ids = list(session.scalars(query))
-    names = texts.read(session, "component", ids)
-    said = [names[one, "name"].pick(locale)[0] for one in ids if (one, "name") in names]
-    return ("、" if locale == "zh" else ", ").join(said)
-
-
-def _filled(field: str, body: str, locale: str, known: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+def _filled(field: str, body: str, values: Values) -> tuple[str, tuple[str, ...]]:
+    known = values.for_field(field, body)
+    if field == "mail":
+        body = message.without_unsaid(body, known)
     without = message.missing(body, known)
-    used = message.placeholders(body)
-    for name in used - set(without):
-        message.check_value(name, known[name], locale)
+    for name in message.placeholders(body) - set(without):
+        message.check_value(name, known[name], values.locale)
     # What has no value stays to be seen as a placeholder; a value is never read as one.
     given = {**{name: f"{{{name}}}" for name in without}, **known}
     return message.fill(body, given, ESCAPES[field]), without

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from statuspage.config import Settings
+from statuspage.domain.route import RouteKind
+from statuspage.models import Route
 
 
 @dataclass(frozen=True)
@@ -19,3 +24,12 @@ class OperatorFacts:
     @classmethod
     def of(cls, settings: Settings) -> OperatorFacts:
         return cls(settings.zone, settings.support_phone, settings.locales)
+
+
+def support_phone(session: Session, settings: Settings) -> str:
+    """The number customers may call: the setting, else that of the first way to manage services that is called, such as
+    a voice menu; empty when there is neither."""
+    if settings.support_phone:
+        return settings.support_phone
+    calls = select(Route.phone).where(Route.kind == RouteKind.SERVICE, Route.phone.is_not(None))
+    return session.scalar(calls.order_by(Route.position, Route.id).limit(1)) or ""

@@ -23,6 +23,7 @@ from statuspage.domain.message import (
     plainer,
     sms_problems,
     upper_bound_segments,
+    without_unsaid,
 )
 
 FIRST_RU = (
@@ -231,3 +232,11 @@ def test_plainer_saves_segments() -> None:
 def test_no_links_and_no_emoji(text: str, own: tuple[str, ...], problems: tuple[str, ...]) -> None:
     """Links are named by what is wrong with them; times, dates and numbers are not links."""
     assert sms_problems(text, own) == problems
+
+
+def test_a_line_that_nobody_can_fill_says_nothing() -> None:
+    """A line that asks for an optional fact nobody has goes; one that asks for a needed fact stays to be seen."""
+    text = "a\n- {route};\n- {unaffected}, {until};\n- {until}\nb"
+    assert without_unsaid(text, {"route": "Bank app"}) == "a\n- {route};\n- {until}\nb"
+    assert without_unsaid(text, {"unaffected": "calls", "route": " "}) == "a\n- {unaffected}, {until};\n- {until}\nb"
+    assert missing(without_unsaid(text, {}), {}) == ("until",)

@@ -63,7 +63,7 @@ def test_everybody_is_told_once(world: World, configured: Settings, clock: Froze
     assert len({message.to for message in email.sent}) == len(email.sent) == 700
     assert {message.locale for message in sms.sent} == {"ru", "zh", "en"}
     chinese = next(message for message in sms.sent if message.locale == "zh")
-    assert chinese.body == "Demo Telecom：11月22日 10:00起暂时无法缴费，不会停机。"
+    assert chinese.body == "Demo Telecom：莫斯科时间11月22日10:00起暂时无法缴费，不会停机。"
     assert world.states(campaign) == {"accepted": 1400}
     assert world.campaign(campaign).first_accepted_at is not None
 

@@ -31,6 +31,23 @@ def test_the_text_part_shows_no_marks_of_emphasis() -> None:
     assert "<strong>No line</strong> is cut. Dial *100# or <strong>wait</strong>." in made.html
 
 
+@pytest.mark.parametrize(
+    ("mail", "html"),
+    [
+        ("See https://status.example/ru/.", '<a href="https://status.example/ru/" rel='),
+        ("最新进展https://status.example/zh/。", '<a href="https://status.example/zh/" rel='),
+        ("[the page](https://status.example/en/)", ">the page</a>"),
+        ("<https://status.example/en/>", '<a href="https://status.example/en/" rel='),
+    ],
+)
+def test_an_address_can_be_followed(mail: str, html: str) -> None:
+    """An address in the text is a link in HTML, once, and stands in the text part as it was written."""
+    made = letter.notice("en", "Subject", mail, "Demo Telecom")
+    assert html in made.html
+    assert made.html.count("https://status.example") == (1 if mail.startswith("[") else 2)
+    assert mail in made.text
+
+
 def test_what_is_written_cannot_script_a_reader() -> None:
     """Markup in a subject, a name or a text is shown, never run."""
     made = letter.notice("en", "<b>s</b>", "<script>alert(1)</script> [x](javascript:alert(1))", "A<i>B")

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from notifiers.text import count
 from statuspage.db import transaction
 from statuspage.domain.audience import check_values, parse
-from statuspage.domain.message import for_sms, missing, sms_problems
 from statuspage.i18n import KNOWN_LOCALES
 from statuspage.models import Component, IncidentTemplate, LocalizedText, MessageTemplate, Route, User
 from statuspage.services import grace_policies, passwords, reference, routes, sample, texts
 from tests.databases import NOW
 from tests.services.world import World
-
-VALUES = {
-    "ru": {"since": "22.11 в 10:20", "until": "24:00 25.11", "credited_by": "22:00 22.11"},
-    "zh": {"since": "11月22日 10:20", "until": "11月25日 24:00", "credited_by": "11月22日 22:00"},
-    "en": {"since": "22.11 10:20", "until": "25.11 24:00", "credited_by": "22.11 22:00"},
-}
-SEGMENTS = {"ru": 2, "zh": 1, "en": 1}
-"""What an SMS may cost, filled with everyday values."""
 
 
 def _counted(session: Session) -> list[int]:
@@ -72,22 +61,6 @@ def test_catalogue_of_routes(world: World) -> None:
         kinds = [one.kind.value for one in found]
         assert (kinds.count("payment"), kinds.count("service")) == (13, 5)
         assert all((one.id, "how_to") in explained for one in found)
-
-
-@pytest.mark.parametrize("locale", KNOWN_LOCALES)
-def test_sms_fits_its_segments(world: World, locale: str) -> None:
-    """Filled with everyday values an SMS takes one segment in Chinese and English, two in Russian, and has no link."""
-    with transaction(world.sessions, read_only=True) as session:
-        templates = list(session.scalars(select(MessageTemplate)))
-        bodies = texts.read(session, "message_template", [one.id for one in templates])
-        for template in templates:
-            text = bodies[template.id, "sms"].bodies[locale]
-            values = {"operator": "Demo Telecom", **VALUES[locale]}
-            assert missing(text, values) == ()
-            for name, value in values.items():
-                text = text.replace(f"{{{name}}}", value)
-            assert count(for_sms(text)).segments <= SEGMENTS[locale], text
-            assert sms_problems(text) == ()
 
 
 def test_audiences_are_sound(world: World) -> None:
