@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from notifiers.base import (
+    UNSUBSCRIBE_SLOT,
     Accepted,
     BadSignature,
     CallbackAnswer,
@@ -35,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 class ConsoleOutbox:
-    """Appends each message, whole, to `outbox.jsonl` (mode 0600); the log gets ids only."""
+    """Appends each message, as its reader would get it, to `outbox.jsonl` (mode 0600); the log gets ids only."""
 
     name = NAME
     callbacks: Mapping[str, CallbackAnswer] = {}
@@ -108,7 +109,7 @@ class ConsoleOutbox:
             "locale": message.locale,
             "to": message.to,
             "subject": message.subject,
-            "body": message.body,
+            "body": message.body.replace(UNSUBSCRIBE_SLOT, message.unsubscribe_url or ""),
             "unsubscribe_url": message.unsubscribe_url,
         }
         known = {name: value for name, value in entry.items() if value is not None}

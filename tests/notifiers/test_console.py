@@ -7,20 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from notifiers.base import Accepted, Channel, Failure, Query, text_hash
+from notifiers.base import UNSUBSCRIBE_SLOT, Accepted, Channel, Failure, Query, text_hash
 from notifiers.console import ConsoleOutbox
 from tests.notifiers.letters import NOW, errors, mail, send, sms
 
 
 def test_a_person_can_read_what_would_have_been_sent(tmp_path: Path) -> None:
-    """The file holds each message whole, for its owner's eyes only."""
+    """The file holds each message as its reader would get it, the link filled in, for its owner's eyes only."""
     outbox = ConsoleOutbox(Channel.EMAIL, tmp_path / "var", now=lambda: NOW)
     send(outbox, [mail(1), mail(2)])
     path = tmp_path / "var" / "outbox.jsonl"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     first, second = [json.loads(line) for line in path.read_text().splitlines()]
     assert (first["delivery"], first["to"], first["subject"]) == (1, "person1@example.com", mail(1).subject)
-    assert (first["body"], first["unsubscribe_url"]) == (mail(1).body, mail(1).unsubscribe_url)
+    link = mail(1).unsubscribe_url
+    assert link is not None
+    assert (first["body"], first["unsubscribe_url"]) == (mail(1).body.replace(UNSUBSCRIBE_SLOT, link), link)
+    assert UNSUBSCRIBE_SLOT not in path.read_text()
+    assert link in first["body"]
     assert (second["delivery"], second["at"], second["channel"]) == (2, "2026-11-22T11:20:00+00:00", "email")
 
 
