@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,7 +40,7 @@ def history(reader: Reader) -> list[Item]:
         Item(
             id=_tag(reader, f"Incident/{incident.id}"),
             link=_link(reader, incident),
-            title=reader.say(incident.title),
+            title=_plain(reader.say(incident.title)),
             html=Markup("").join(_told(reader, update) for update in incident.updates),
             published=incident.created_at,
             updated=incident.updated_at,
@@ -57,7 +58,7 @@ def updates(reader: Reader) -> list[Item]:
         Item(
             id=_tag(reader, f"Update/{update.id}"),
             link=_link(reader, incident),
-            title=f"{reader.plain(f'incident_state.{update.state}')}: {reader.say(incident.title)}",
+            title=f"{reader.plain(f'incident_state.{update.state}')}: {_plain(reader.say(incident.title))}",
             html=_told(reader, update),
             published=update.at,
             updated=max(update.updated_at, update.at),
@@ -158,7 +159,14 @@ def _feed(reader: Reader, items: list[Item], path: str, media_type: str) -> Feed
 
 
 def _title(reader: Reader) -> str:
-    return f"{reader.view.operator.name}: {reader.plain('home')}"
+    return f"{_plain(reader.view.operator.name)}: {reader.plain('home')}"
+
+
+def _plain(text: str) -> str:
+    """A title that holds no markup however often it is decoded: some readers take a title for HTML."""
+    while (decoded := unescape(text)) != text:
+        text = decoded
+    return text.replace("<", "‹").replace(">", "›")
 
 
 def _latest(reader: Reader) -> list[IncidentView]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 
 import feedparser
 import pytest
@@ -60,6 +61,34 @@ def test_the_json_feed_tells_machines_the_end_of_the_promise() -> None:
     assert incident["next_update_at"] == "2026-11-22T13:00:00Z"
     assert incident["state"] == "identified"
     assert document["items"][1]["_incident"]["grace_until"] is None
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("<script>alert(1)</script> down", "‹script›alert(1)‹/script› down"),
+        ("&lt;img src=x onerror=alert(1)&gt;", "‹img src=x onerror=alert(1)›"),
+        ("&amp;amp;lt;b&ampgt;", "‹b›"),
+        ("Top-up < 100 & AT&T", "Top-up ‹ 100 & AT&T"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["rss", "atom", "json"])
+def test_a_title_is_never_markup(kind: str, title: str, shown: str) -> None:
+    """A reader that decodes titles once, twice or three times finds no tag in them."""
+    words = views.words(title, title, title)
+    view = replace(views.OUTAGE, incidents=(replace(views.INCIDENT, title=words),))
+    view = replace(view, operator=replace(views.OPERATOR, name="<b>Demo</b>"))
+    reader = Reader(view, "en")
+    for items in (feeds.history(reader), feeds.updates(reader)):
+        if kind == "json":
+            document = json.loads(feeds.json_feed(reader, items, "/feed.json"))
+            titles = [document["title"], *(item["title"] for item in document["items"])]
+        else:
+            parsed = feedparser.parse((feeds.rss if kind == "rss" else feeds.atom)(reader, items, f"/x.{kind}"))
+            titles = [parsed.feed.title, *(entry.title for entry in parsed.entries)]
+        assert all(one.endswith(shown) for one in titles[1:])
+        for one in titles:
+            assert "<" not in one + unescape(one) + unescape(unescape(one))
 
 
 def test_a_quiet_operator_has_valid_empty_feeds() -> None:
