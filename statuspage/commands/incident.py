@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from statuspage.commands.desk import operator, reading, writing
 from statuspage.commands.incident_forms import document, print_document, summary, words
-from statuspage.commands.options import MOMENT, as_json, choices, moment, source_of, states, texts
+from statuspage.commands.options import MOMENT, as_json, choices, from_files, moment, source_of, states, texts
 from statuspage.commands.printing import local, print_json, print_table
 from statuspage.composition import Composition
 from statuspage.domain.incident import CauseCategory, IncidentState, Publication
@@ -138,6 +138,26 @@ def resolve(parts: Composition, public_id: str, given: tuple[str, ...], override
         found, now = incidents.get_incident(session, public_id), parts.clock.now()
         body, source = words(parts, session, found, IncidentState.RESOLVED, given)
         lifecycle.resolve_incident(session, CLI, found, body, source, operator(parts), override=override, now=now)
+        shown = document(session, found, operator(parts), now)
+    _answer(parts, shown, json_wanted)
+
+
+@incident.command()
+@click.argument("public_id", metavar="ID")
+@click.option("--text", "given", multiple=True, help="The review: ru=…, zh=…, en=….")
+@click.option("--file", "files", multiple=True, help="The review from a file in UTF-8: ru=review.ru.txt.")
+@as_json
+@click.pass_obj
+def postmortem(
+    parts: Composition, public_id: str, given: tuple[str, ...], files: tuple[str, ...], json_wanted: bool
+) -> None:
+    """Publish the review of a resolved incident on its page; the clock of the public report stops."""
+    with writing(parts) as session:
+        found, now = incidents.get_incident(session, public_id), parts.clock.now()
+        body, source = words(parts, session, found, IncidentState.POSTMORTEM, [*given, *from_files(files)])
+        lifecycle.add_update(
+            session, CLI, found, NewUpdate(IncidentState.POSTMORTEM, body, source), operator(parts), now=now
+        )
         shown = document(session, found, operator(parts), now)
     _answer(parts, shown, json_wanted)
 

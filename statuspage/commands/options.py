@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -68,6 +69,19 @@ def texts(parts: Composition, given: Iterable[str]) -> Texts:
         if locale in found:
             raise click.BadParameter(f"there are two texts in {locale}; give one a language.", param_hint="--text")
         found[locale] = text[named.end() :] if named else text
+    return found
+
+
+def from_files(given: Iterable[str]) -> list[str]:
+    """`ru=review.ru.txt` → `ru=` and what the file says; a file of no named language is in the default one."""
+    found = []
+    for text in given:
+        named = _LOCALE.match(text)
+        locale, path = (named[0], text[named.end() :]) if named else ("", text)
+        try:
+            found.append(locale + Path(path).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise click.BadParameter(f"{path!r} cannot be read as UTF-8 text.", param_hint="--file") from error
     return found
 
 

@@ -13,6 +13,7 @@ from statuspage.domain import clocks
 from statuspage.domain.campaign import CampaignKind
 from statuspage.domain.clocks import Clock, Compliance
 from statuspage.domain.delivery import DeliveryState
+from statuspage.domain.errors import RuleError
 from statuspage.domain.roles import Permission
 from statuspage.models import (
     Attempt,
@@ -205,9 +206,27 @@ def gather(session: Session, actor: Actor, incident: Incident, operator: Operato
         audit_entries=len(acts.entries),
         audit_by_kind=acts.by_kind(),
         audit_chain=chain,
-        audit_head=session.scalar(select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)) or audit.GENESIS,
+        audit_head=_head(session),
         audit_holds=broken is None,
     )
+
+
+def file_report(session: Session, actor: Actor, incident: Incident, key: str, *, now: datetime) -> None:
+    """Somebody answers that the report `key` of the incident's clock profile was handed in; its clock stops.
+
+    The entry keeps the chain's newest hash, so that the document handed in can be told from a later one.
+    """
+    actor.require(Permission.INCIDENT_EDIT)
+    known = [one.key for one in clock_facts.profile_of(incident).reports]
+    if key not in known:
+        there = ", ".join(known) or "none"
+        raise RuleError("report.unknown", f"report: {key!r} is none of this incident's. There are: {there}.", "report")
+    detail: audit.Detail = {"report": key, "head": _head(session)}
+    audit.record(session, actor, clock_facts.REPORT_FILED, "incident", incident.public_id, now, detail)
+
+
+def _head(session: Session) -> str:
+    return session.scalar(select(AuditEntry.hash).order_by(AuditEntry.id.desc()).limit(1)) or audit.GENESIS
 
 
 def _public_id(session: Session, user_id: int | None) -> str | None:

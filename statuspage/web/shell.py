@@ -30,7 +30,9 @@ TEMPLATES = Path(__file__).parents[2] / "templates"
 LOCALE = "locale"
 _OTHER_CATALOGUES = ("page.", "report.", "form.")
 _BOXES = frozenset({"components", "not_affected", "segments", "regions", "channels"})
-_PART_OF = {"sending": "campaigns"} | dict.fromkeys(("room", "updates", "lifecycle", "playbook", "grace"), "incidents")
+_PART_OF = {"sending": "campaigns"} | dict.fromkeys(
+    ("room", "updates", "lifecycle", "playbook", "grace", "report"), "incidents"
+)
 """Blueprints that the frame shows under another one's name."""
 
 _COMPONENT_SHAPES = {

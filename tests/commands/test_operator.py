@@ -65,6 +65,28 @@ def test_whole_incident_by_command_line(run: Run, clock: FrozenClock) -> None:
     assert _json(run, "audit", "verify")["broken_at"] is None
 
 
+def test_report_and_review_by_command_line(run: Run, clock: FrozenClock, tmp_path: Path) -> None:
+    """A resolved incident's report is printed in each form and handed in; its review comes from files."""
+    public_id = _json(run, "incident", "declare", "--template", "billing_outage")["id"]
+    assert run("incident", "restored", public_id)[0] == 0
+    assert run("incident", "resolve", public_id, "--override", "Figures come tomorrow.")[0] == 0
+    for form, said in (("html", "</html>"), ("json", '"audit_head"'), ("csv", "facts.audit_head")):
+        code, out, _ = run("report", public_id, "--format", form)
+        assert (code, said in out) == (0, True)
+    assert run("report", public_id, "--filed", "internal")[0] == 0
+    assert run("report", public_id, "--filed", "horoscope")[0] == 1
+    clock.advance(timedelta(hours=1))
+    review = tmp_path / "review.txt"
+    review.write_text("Диск переполнился.", encoding="utf-8")
+    shown = _json(run, "incident", "postmortem", public_id, "--file", f"ru={review}", "--text", "en=A disk was full.")
+    assert shown["state"] == "postmortem"
+    assert shown["updates"][0]["body"] == {"ru": "Диск переполнился.", "en": "A disk was full."}
+    done = {one["clock"]: one["done_at"] for one in shown["clocks"]}
+    assert done["report:internal"] is not None
+    assert done["report:public"] is not None
+    assert run("incident", "postmortem", public_id, "--file", "ru=/nowhere")[0] == 2
+
+
 def test_nothing_is_said_to_work_by_itself(run: Run) -> None:
     """A template of the command line ticks nothing either."""
     assert _json(run, "incident", "declare", "--template", "billing_outage")["not_affected"] == []
@@ -103,8 +125,13 @@ def test_grace_by_command_line(run: Run) -> None:
     assert run("grace", "extend", policy, "next week")[0] == 2
     answer = _json(run, "grace", "check", "+79161234567")
     assert (answer["decision"], answer["recognised"], answer["policy"]) == ("hold", False, policy)
+    assert answer["until"] == "2026-11-29T06:00:00+00:00"
+    assert answer["promised_until"] == "2026-11-28T21:00:00+00:00"
+    code, told, _ = run("grace", "check", "+79161234567")
+    assert "until 2026-11-29 00:00 MSK; the line is suspended not before 2026-11-29 09:00 MSK" in told
+    assert "10 % an hour (staggered release); the line is in no subscriber file" in told
     before = _json(run, "grace", "check", "account:A-1", "--at", "2026-11-20T10:00")
-    assert before["decision"] == "proceed"
+    assert (before["decision"], before["why"]) == ("proceed", "No promise covers the line.")
     code, _, err = run("grace", "check", "12")
     assert code == 1
     assert [one["key"] for one in _json(run, "grace", "show")] == ["standard_outage"]

@@ -36,6 +36,7 @@ def _addresses(engineer: Browser, sessions: Sessions) -> list[str]:
         f"{room}/words/{update}",
         *(f"{room}/tell/{kind}" for kind in KINDS),
         f"/console/grace/{policy}",
+        f"{room}/report",
         "/console/routes",
         "/console/campaigns",
         f"/console/campaigns/new?incident={room.rpartition('/')[2]}",
