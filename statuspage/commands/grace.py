@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -88,11 +89,12 @@ def check(parts: Composition, address: str, at: str | None, json_wanted: bool) -
             (answer,) = grace_check.check(session, CLI, [query], now=now)
         else:
             (answer,) = grace_check.check_at(session, CLI, [query], then, now=now)
-    shown = _answer(answer)
+    shown = _answer(answer) | {"why": _why(answer, parts.settings.zone)}
     if json_wanted:
         print_json(shown)
     else:
-        print_facts(shown | {"until": local(answer.until, parts.settings.zone), "actions": list(shown["actions"])})
+        ends = {name: local(shown[name], parts.settings.zone) for name in ("until", "promised_until")}
+        print_facts(shown | ends | {"actions": list(shown["actions"])})
 
 
 def _query(parts: Composition, address: str) -> Query:
@@ -114,7 +116,23 @@ def _answer(answer: Answer) -> dict[str, Any]:
         "actions": dict(answer.actions),
         "ttl": answer.ttl_seconds,
         "recognised": answer.recognised,
+        "promised_until": answer.promised_until,
     }
+
+
+def _why(answer: Answer, zone: ZoneInfo) -> str:
+    """How the answer comes about, for whoever compares it with the page."""
+    if answer.until is None or answer.promised_until is None:
+        return "No promise covers the line."
+    told = f"The promise on the page is until {local(answer.promised_until, zone)}"
+    if answer.until > answer.promised_until and answer.release is not None:
+        told += (
+            f"; the line is suspended not before {local(answer.until, zone)}: after the promise lines are released in "
+            f"steps, {answer.release.percent_per_hour} % an hour (staggered release)"
+        )
+    if not answer.recognised:
+        told += "; the line is in no subscriber file, so whatever is promised to anybody is applied to it"
+    return f"{told}."
 
 
 def _document(policy: GracePolicy, written: list[GraceLedger]) -> dict[str, Any]:

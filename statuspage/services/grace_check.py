@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from statuspage.domain.errors import RuleError
-from statuspage.domain.grace import GraceAction, GraceExclusion, GraceState, release_moment
+from statuspage.domain.grace import GraceAction, GraceExclusion, GraceState, Release, release_moment
 from statuspage.domain.hold import Decision, Hold, decide
 from statuspage.domain.roles import Permission
 from statuspage.models import Account, GraceLedger, GracePolicy, Installation, Line, Region, Segment
@@ -46,7 +46,9 @@ class Query:
 class Answer:
     """`until` is an exclusive end, `actions` says until when each is held; `ttl_seconds` how long the answer is good.
 
-    `recognised` False: neither our copy nor the question says what the line is, so every policy in force was applied.
+    `promised_until` is what the page says of the same policy, and `release` how lines leave the hold after that: in
+    steps, `until` is later. `recognised` False: neither our copy nor the question says what the line is, so every policy
+    in force was applied, to the last step.
     """
 
     decision: Decision
@@ -56,6 +58,8 @@ class Answer:
     actions: dict[GraceAction, datetime]
     ttl_seconds: int
     recognised: bool
+    promised_until: datetime | None
+    release: Release | None
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,7 @@ def _answer(query: Query, lines: dict[str, list[_Subject]], promises: list[_Prom
     ]
     answer = decide(holds, query.known, at)
     ttl = TTL if answer.until is None else min(TTL, answer.until - at)
+    promise = next((one for one in promises if one.policy.public_id == answer.policy), None)
     return Answer(
         answer.decision,
         answer.until,
@@ -114,6 +119,8 @@ def _answer(query: Query, lines: dict[str, list[_Subject]], promises: list[_Prom
         dict(answer.actions),
         max(int(ttl.total_seconds()), 1),
         bool(found) or query.segment is not None,
+        None if promise is None else promise.until,
+        None if promise is None else grace_policies.terms(promise.policy, promise.until).release,
     )
 
 

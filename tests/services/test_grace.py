@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from statuspage.db import transaction
 from statuspage.domain.errors import NotAllowed, NotFound, RuleError
-from statuspage.domain.grace import GraceAction, GraceExclusion, GraceState
+from statuspage.domain.grace import GraceAction, GraceExclusion, GraceState, Release, ReleaseMode
 from statuspage.domain.hold import Decision
 from statuspage.domain.incident import IncidentState
 from statuspage.models import Account, Contact, GraceLedger, GracePolicy, Incident, Installation, Line, Region, Segment
@@ -368,6 +368,7 @@ def test_release_is_staggered(world: World) -> None:
         (again,) = grace_check.check(session, engineer, ask, now=NOW + timedelta(hours=1))
         assert first.until is not None
         assert END <= first.until < END + timedelta(hours=10)
+        assert (first.promised_until, first.release) == (END, Release(ReleaseMode.STAGGERED, 10))
         assert again.until == first.until
 
 
