@@ -22,6 +22,10 @@ from sqlalchemy.orm import Session, sessionmaker
 Sessions = sessionmaker[Session]
 
 BUSY_TIMEOUT_MS = 10_000
+IDLE_TIMEOUT_MS = 60_000
+"""How long a transaction on PostgreSQL may wait for its own process before the server ends it and frees its locks."""
+_KEEPALIVE = {"keepalives_idle": 20, "keepalives_interval": 10, "keepalives_count": 3}
+"""Seconds of silence, seconds between questions, questions: who does not answer is gone, on either side."""
 READ_ONLY = {"statuspage_read_only": True, "postgresql_readonly": True}
 """Execution options of a connection that writes nothing: on SQLite it waits for no writer."""
 AFTER_COMMIT = "after_commit"
@@ -49,11 +53,20 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
         pool_size=pool_size,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={
-            "options": f"-c timezone=UTC -c synchronous_commit=on -c lock_timeout={BUSY_TIMEOUT_MS}",
-            "connect_timeout": 5,
-        },
+        connect_args=_postgresql(),
     )
+
+
+def _postgresql() -> dict[str, str | int]:
+    told = {
+        "timezone": "UTC",
+        "synchronous_commit": "on",
+        "lock_timeout": BUSY_TIMEOUT_MS,
+        "idle_in_transaction_session_timeout": IDLE_TIMEOUT_MS,
+        **{f"tcp_{name}": value for name, value in _KEEPALIVE.items()},
+    }
+    options = " ".join(f"-c {name}={value}" for name, value in told.items())
+    return {"options": options, "connect_timeout": 5, **_KEEPALIVE}
 
 
 def make_sessions(engine: Engine) -> Sessions:
