@@ -77,7 +77,9 @@ class Settings(BaseModel):
     port: int = Field(8080, ge=1, le=65535, description="Port to listen on.")
     web_workers: int = Field(1, ge=1, le=64, description="Web processes of `serve` and `web`.")
     trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(_networks)] = Field(
-        (), description="Networks, comma-separated, whose X-Forwarded headers are believed."
+        (),
+        description="Networks, comma-separated, whose X-Forwarded headers are believed. "
+        "For 127.0.0.1 see “A proxy on the same machine” below.",
     )
     log_format: Literal["console", "json"] = Field(
         "console", description="`console` for people, `json` for collectors."
@@ -130,7 +132,9 @@ class Settings(BaseModel):
         description="Price of one SMS segment, in CURRENCY; needed with Twilio.",
     )
     currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="ISO 4217 currency of SMS_PRICE.")
-    sms_rate: int = Field(20, ge=1, le=10_000, description="SMS handed to the provider per second, over all senders.")
+    sms_rate: int = Field(
+        20, ge=0, le=10_000, description="SMS segments handed over per second, over all senders; 0: no limit."
+    )
 
     clock_profile: str = Field(
         "default_billing", min_length=1, description="Which notice clocks apply (docs/architecture.md)."
@@ -296,7 +300,7 @@ def _check_url(text: str, schemes: tuple[str, ...], *, bare: bool) -> None:
 def settings_table() -> str:
     """docs/settings.md, made from the fields so that it cannot fall behind them."""
     rows = [f"| `STATUSPAGE_{name.upper()}` | {_shown(name)} | {field.description} |" for name, field in _fields()]
-    return "\n".join([_HEADING, *rows, ""])
+    return "\n".join([_HEADING, *rows, _PROXY, ""])
 
 
 _HEADING = """# Settings
@@ -308,6 +312,15 @@ belong to the test suite. This page is made by `python -m statuspage.config`.
 
 | name | default | meaning |
 | --- | --- | --- |"""
+
+
+_PROXY = """
+## A proxy on the same machine
+
+`/metrics` and first passwords work on this machine only. Whatever comes from a trusted proxy counts as a visitor's:
+with 127.0.0.1 in TRUSTED_PROXIES this machine's own requests do too, so `/metrics` answers 404 and the first log-in is
+refused. Let the proxy connect from an address of its own instead: in nginx `proxy_bind 127.0.0.2;`, with
+TRUSTED_PROXIES=127.0.0.2."""
 
 
 def _fields() -> list[tuple[str, FieldInfo]]:

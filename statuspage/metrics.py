@@ -59,6 +59,12 @@ def _campaigns(session: Session, _now: datetime) -> Metric:
     return _gauge("campaigns", "Campaigns by state.", rows, "state")
 
 
+def _break_glass(session: Session, _now: datetime) -> Metric:
+    alone = select(func.count()).select_from(Campaign).where(Campaign.break_glass_reason.is_not(None))
+    meaning = "Campaigns that one person released alone; every increase should be looked at by another."
+    return _gauge("break_glass_campaigns", meaning, session.execute(alone))
+
+
 def _incidents(session: Session, _now: datetime) -> Metric:
     keys = (Incident.publication, Incident.state)
     rows = session.execute(select(*keys, func.count()).where(Incident.drill.is_(False)).group_by(*keys))
@@ -98,6 +104,7 @@ def _gauge(name: str, meaning: str, rows: Iterable[Sequence[Any]], *labels: str)
 _FAMILIES: tuple[Callable[[Session, datetime], Metric], ...] = (
     _deliveries,
     _campaigns,
+    _break_glass,
     _incidents,
     _overdue,
     _receipts,

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from statuspage.colour import contrast
 from statuspage.config import ConfigError, Settings, settings_table
 from statuspage.environment import load
+from statuspage.jobs.options import EngineOptions
 from statuspage.secret_key import keep_secret_key
 
 ROOT = Path(__file__).parent.parent
@@ -131,6 +132,14 @@ def test_a_mistake_names_the_setting_and_the_remedy(at: dict[str, str], name: st
     assert remedy in told
     assert told.startswith("STATUSPAGE_")
     assert (value in told) == (name not in {"DATABASE_URL", "SECRET_KEY", "TWILIO_AUTH_TOKEN", "DEFAULT_LOCALE"})
+
+
+def test_no_limit_is_no_limit_to_the_sender_too(at: dict[str, str]) -> None:
+    """SMS_RATE=0 may be set, and the sender takes it for what the table of settings says."""
+    options = EngineOptions.of(load({**at, "STATUSPAGE_SMS_RATE": "0"}))
+    assert options.sms_rate == 0
+    assert "0: no limit" in settings_table()
+    assert "greater than or equal to 0" in problem({**at, "STATUSPAGE_SMS_RATE": "-1"})
 
 
 def test_an_unknown_name_is_refused_with_a_guess(at: dict[str, str]) -> None:

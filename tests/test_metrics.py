@@ -9,7 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from statuspage import metrics
 from statuspage.db import Sessions, make_engine, make_sessions, transaction
-from statuspage.models import Lease, Receipt
+from statuspage.domain.campaign import CampaignKind, CampaignState
+from statuspage.models import Campaign, Lease, Receipt
 
 NOW = datetime(2026, 11, 22, 7, 20, tzinfo=UTC)
 
@@ -32,6 +33,21 @@ def test_figures_come_from_the_database(sessions: Sessions) -> None:
     assert found["statuspage_updates_overdue",] == 0
     assert found["statuspage_page_behind",] == 1
     assert found["process_resident_memory_bytes",] > 0
+    assert found["statuspage_break_glass_campaigns",] == 0
+
+
+def test_whoever_releases_alone_raises_a_figure(sessions: Sessions) -> None:
+    """An alarm can be set on it: campaigns that nobody else agreed to."""
+    with transaction(sessions) as session:
+        for reason in (None, "The approver cannot be reached."):
+            session.add(
+                Campaign(
+                    name="x", kind=CampaignKind.INCIDENT_NOTICE, purpose="outage", state=CampaignState.RUNNING,
+                    priority=20, audience="", basis="contract", validity_seconds=3600, break_glass_reason=reason,
+                    created_at=NOW, updated_at=NOW,
+                )
+            )  # fmt: skip
+    assert scraped(sessions)["statuspage_break_glass_campaigns",] == 1
 
 
 def test_a_dead_database_is_said_not_raised(tmp_path: Path) -> None:

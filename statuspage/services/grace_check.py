@@ -47,8 +47,8 @@ class Answer:
     """`until` is an exclusive end, `actions` says until when each is held; `ttl_seconds` how long the answer is good.
 
     `promised_until` is what the page says of the same policy, and `release` how lines leave the hold after that: in
-    steps, `until` is later. `recognised` False: neither our copy nor the question says what the line is, so every policy
-    in force was applied, to the last step.
+    steps, `until` is later. `recognised` False: neither our copy nor the question says what the line is, so every
+    policy in force was applied, to the last step.
     """
 
     decision: Decision

@@ -42,3 +42,13 @@ def test_metrics_are_for_this_machine_only(browser: Browser, build: Build) -> No
     proxied = build(trusted_proxies="127.0.0.1").test_client()
     assert proxied.get("/metrics").status_code == 404
     assert proxied.get("/metrics", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 404
+
+
+def test_a_proxy_on_this_machine_may_have_an_address_of_its_own(build: Build) -> None:
+    """Then the machine's own scraper is told from the proxy's visitors."""
+    client = build(trusted_proxies="127.0.0.2").test_client()
+    assert client.get("/metrics").status_code == 200
+    visitor = client.get(
+        "/metrics", environ_base={"REMOTE_ADDR": "127.0.0.2"}, headers={"X-Forwarded-For": "127.0.0.1"}
+    )
+    assert visitor.status_code == 404
