@@ -26,6 +26,7 @@ from statuspage.models import (
     PageState,
 )
 from statuspage.publish import vocabulary
+from statuspage.publish.changes import last_change
 from statuspage.publish.days import Change, day_states, first_day
 from statuspage.publish.view import (
     Colours,
@@ -70,12 +71,7 @@ def page_view(session: Session, settings: Settings, *, revision: int, now: datet
         drill=drill,
         turns_at=turns,
     )
-    return replace(view, updated_at=_last_change(view, state.published_at))
-
-
-def _last_change(view: PageView, published_at: datetime | None) -> datetime:
-    changes = [one.updated_at for one in view.incidents] + [one.updated_at for one in view.components]
-    return max((at for at in changes if at <= view.as_of), default=published_at or view.as_of)
+    return replace(view, updated_at=last_change(session, view, state.published_at))
 
 
 def _operator(settings: Settings, page_id: str, phone: str) -> Operator:
@@ -226,6 +222,7 @@ def _updates(
     query = select(IncidentUpdate).where(IncidentUpdate.incident_id.in_([row.id for row in rows]))
     told = list(session.scalars(query.order_by(IncidentUpdate.at.desc(), IncidentUpdate.id.desc())))
     bodies = texts.read(session, "incident_update", [one.id for one in told])
+    written = texts.written_at(session, "incident_update", [one.id for one in told])
     moved: dict[int, list[ChangeView]] = defaultdict(list)
     changes = select(ComponentChange).where(ComponentChange.update_id.in_([one.id for one in told]))
     for change in session.scalars(changes.order_by(ComponentChange.id)):
@@ -234,8 +231,9 @@ def _updates(
     updates: dict[int, list[UpdateView]] = defaultdict(list)
     for one in told:
         body = words.words(bodies, one.id, "body")
+        written_at = max(one.created_at, written.get(one.id, one.created_at))
         updates[one.incident_id].append(
-            UpdateView(one.public_id, one.state, one.at, one.created_at, one.created_at, body, tuple(moved[one.id]))
+            UpdateView(one.public_id, one.state, one.at, one.created_at, written_at, body, tuple(moved[one.id]))
         )
     return updates
 

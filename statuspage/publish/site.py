@@ -14,9 +14,10 @@ import brotli
 
 from statuspage.publish import feeds
 from statuspage.publish.badge import badge
+from statuspage.publish.changes import turning_points
 from statuspage.publish.html import content_security_policy, page
 from statuspage.publish.manifest import Entry, Manifest
-from statuspage.publish.reader import Reader, leaves_page_at
+from statuspage.publish.reader import Reader
 from statuspage.publish.statuspage_v2 import documents
 from statuspage.publish.texts import short_texts
 from statuspage.publish.view import PageView
@@ -146,11 +147,5 @@ def boundary(view: PageView, now: datetime) -> datetime:
     """The next moment after `now` at which this view's bytes change by themselves, or the page would seem frozen."""
     zone = ZoneInfo(view.operator.time_zone)
     midnight = datetime.combine(now.astimezone(zone).date() + timedelta(days=1), datetime.min.time(), zone)
-    moments = [now + REFRESH, midnight.astimezone(now.tzinfo), *view.turns_at]
-    for incident in view.incidents:
-        if incident.is_open:
-            moments += [at for at in (incident.next_update_at, incident.expected_end_at, incident.credited_by) if at]
-        else:
-            moments.append(leaves_page_at(incident))
-    moments += [promise.until for promise in view.promises if promise.stands]
+    moments = [now + REFRESH, midnight.astimezone(now.tzinfo), *turning_points(view)]
     return min(at for at in moments if at > now)

@@ -156,7 +156,7 @@ def set_owner(session: Session, actor: Actor, incident: Incident, owner: str | N
     """Name the person who owns the repair, by public id."""
     actor.require(Permission.INCIDENT_EDIT)
     lock(session, incident)
-    incident.owner_id, incident.updated_at = _owner_id(session, owner), now
+    incident.owner_id = _owner_id(session, owner)  # no reader sees it, so `updated_at` stays
     session.flush()
     audit.record(session, actor, "incident.owner_set", "incident", incident.public_id, now, {"owner": owner})
 

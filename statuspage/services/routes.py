@@ -145,7 +145,9 @@ def put_route(session: Session, actor: Actor, terms: RouteTerms, position: int, 
         setattr(route, name, getattr(terms, name))
     for name in ("depends_on", "regions", "segments", "pay_types"):
         setattr(route, name, list(getattr(terms, name)))
-    route.position, route.updated_at = position, now
+    route.position = position
+    if route not in session or session.is_modified(route):
+        route.updated_at = now
     session.add(route)
     session.flush()
     for field, bodies in (("name", terms.name), ("how_to", terms.how_to), ("credit", terms.credit)):

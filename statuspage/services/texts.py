@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from statuspage.models import LocalizedText
@@ -53,6 +53,16 @@ def read(session: Session, entity: str, entity_ids: Iterable[int]) -> dict[tuple
     for row in _rows(session, entity, list(entity_ids)):
         grouped.setdefault((row.entity_id, row.field), []).append(row)
     return {key: _wording(rows) for key, rows in grouped.items()}
+
+
+def written_at(session: Session, entity: str, entity_ids: Iterable[int]) -> dict[int, datetime]:
+    """entity_id → when its words last changed, in whatever language."""
+    query = (
+        select(LocalizedText.entity_id, func.max(LocalizedText.updated_at).label("at"))
+        .where(LocalizedText.entity == entity, LocalizedText.entity_id.in_(list(entity_ids)))
+        .group_by(LocalizedText.entity_id)
+    )
+    return {row.entity_id: row.at for row in session.execute(query)}
 
 
 def _wording(rows: list[LocalizedText]) -> Wording:

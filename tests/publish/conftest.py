@@ -5,6 +5,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import Engine, event
 
+from tests.publish.world import world
+
+__all__ = ["count_queries", "world"]
+
 
 @pytest.fixture
 def count_queries(engine: Engine) -> Iterator[Callable[[], int]]:

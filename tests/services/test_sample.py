@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -28,6 +30,19 @@ def test_loading_again_brings_nothing_twice(world: World) -> None:
         policy = grace_policies.default_policy(session, "standard_outage")
         assert policy.approved_by is not None
         assert policy.approved_by != policy.author_id
+
+
+def test_loading_again_changes_no_route(world: World) -> None:
+    """A route that is as it was keeps its date, so that the page does not claim a change after every start."""
+    with transaction(world.sessions) as session:
+        before = {one.key: one.updated_at for one in session.scalars(select(Route))}
+        session.scalars(select(Route).where(Route.key == "kiosk")).one().url = "https://kiosk.example/"
+        session.flush()
+        later = NOW + timedelta(days=1)
+        sample.load(session, time_zone="Europe/Moscow", now=later)
+        after = {one.key: one.updated_at for one in session.scalars(select(Route))}
+    assert {key for key in after if after[key] != before[key]} == {"kiosk"}
+    assert after["kiosk"] == later
 
 
 def test_first_logins_are_random_and_shown_once(world: World) -> None:
