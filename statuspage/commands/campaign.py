@@ -86,7 +86,7 @@ def edit(parts: Composition, /, public_id: str, json_wanted: bool, **options: An
 @as_json
 @click.pass_obj
 def preview(parts: Composition, public_id: str, json_wanted: bool) -> None:
-    """Who would be told, who not and why, in how many segments, at what cost, in which words."""
+    """Who would be told if it were asked for now, who not and why, in how many segments, at what cost, how worded."""
     with reading(parts) as session:
         found = campaigns.get_campaign(session, public_id)
         shown = previews.preview(session, found, parts.settings, now=parts.clock.now(), anew=True)

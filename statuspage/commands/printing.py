@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ _PIPE_WIDTH = 240
 
 
 def print_json(document: Any) -> None:
-    """One document; times as ISO 8601, decimals as strings."""
+    """One document; times as ISO 8601, durations in seconds, decimals as strings."""
     click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=_plain))
 
 
@@ -53,9 +53,11 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _plain(value: object) -> str:
+def _plain(value: object) -> str | float:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     if isinstance(value, Decimal):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no form in JSON")

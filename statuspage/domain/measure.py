@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from statuspage.domain.evidence import ENOUGH_TOLD, SHORT_OUTAGE, Evidence
+from statuspage.domain.evidence import SHORT_OUTAGE, Evidence
 from statuspage.domain.incident import CauseCategory
 
 VERSION = 1
@@ -29,7 +29,7 @@ class Measure:
     """One row. `source` is the row of the source it stands for, `owners` are roles, `text` is by locale.
 
     `repeat`: the proof goes stale and is due again. `lasting`: once done it stays done; else it is judged anew while
-    the incident is open. `proved` and `not_needed` look at the evidence; the latter answers a key of the catalogues.
+    `judged` says so. `not_needed` answers a key of the catalogues. What proves it stands in `domain.proof`, by its key.
     """
 
     key: str
@@ -37,58 +37,37 @@ class Measure:
     source: str
     text: Mapping[str, str]
     owners: tuple[str, ...]
-    proved: Callable[[Evidence], bool]
     anchor: Anchor = Anchor.DECLARED
     after: timedelta = timedelta()
     repeat: timedelta | None = None
     lasting: bool = True
+    judged: Callable[[Evidence], bool] = lambda e: e.open
     not_needed: Callable[[Evidence], str | None] = lambda _: None
+
+
+_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 def _text(ru: str, zh: str, en: str) -> Mapping[str, str]:
     return MappingProxyType({"ru": ru, "zh": zh, "en": en})
 
 
-def _page_tells(e: Evidence) -> bool:
-    return e.published and e.unexplained_gaps == 0
-
-
-def _told_directly(e: Evidence) -> bool:
-    return e.campaign_ran and e.told_share >= ENOUGH_TOLD
-
-
 def _short(e: Evidence) -> str | None:
-    soon = e.expected_end is not None and e.expected_end - e.declared_at <= SHORT_OUTAGE
-    return "playbook.short_outage" if soon else None
+    if e.expected_end is not None and e.expected_end - e.declared_at <= SHORT_OUTAGE:
+        return "playbook.short_outage"
+    by = e.first_sms_due or e.declared_at + _HOUR
+    over = not e.campaign_ran and e.restored_at is not None and e.restored_at <= by
+    return "playbook.over_before_due" if over else None
 
 
-def _payment_routes(e: Evidence) -> bool:
-    return e.published and e.payment_routes_shown > 0 and e.payment_uncovered == 0 and (
-        e.routes_in_message or not e.campaign_ran
-    )
-
-
-def _grace_active(e: Evidence) -> bool:
-    return e.grace_policies > 0 and e.grace_uncovered == 0 and e.grace_unacknowledged == 0
-
-
-def _muted(e: Evidence) -> bool:
-    return e.mute_confirmed > 0 and e.mute_unconfirmed == 0
-
-
-def _repair_owned(e: Evidence) -> bool:
-    return e.owner_named and e.cause_said and e.end_said
-
-
-def _restored_truly(e: Evidence) -> bool:
-    return e.restored_at is not None and e.crediting_verified
+def _broken(e: Evidence) -> bool:
+    """Another way to pay is asked for while payments do not work, not while they catch up."""
+    return e.restored_at is None
 
 
 def _unless(affected: Callable[[Evidence], bool], reason: str) -> Callable[[Evidence], str | None]:
     return lambda e: None if affected(e) else reason
 
-
-_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 MEASURES: tuple[Measure, ...] = (
     Measure(
@@ -99,7 +78,7 @@ MEASURES: tuple[Measure, ...] = (
             "在状态页用所有语言说明:何时开始、哪些不可用、哪些正常、何时再更新。",
             "Say it on the page in every language: since when, what is down, what is not, when the next update comes.",
         ),
-        ("engineer",), _page_tells, after=15 * _MINUTE,
+        ("engineer",), after=15 * _MINUTE,
     ),
     Measure(
         "told_directly", 2, "R1",
@@ -108,7 +87,7 @@ MEASURES: tuple[Measure, ...] = (
             "直接通知受影响的用户:可联系用户中至少 90% 已收到。",
             "Tell the affected subscribers directly: at least 90 % of those who can be reached.",
         ),
-        ("engineer", "approver"), _told_directly, after=60 * _MINUTE, not_needed=_short,
+        ("engineer", "approver"), after=60 * _MINUTE, not_needed=_short,
     ),
     Measure(
         "payment_routes", 3, "R1",
@@ -118,7 +97,7 @@ MEASURES: tuple[Measure, ...] = (
             "为每个受影响的用户群和地区给出至少一种最近 30 分钟内核实过的缴费方式。",
             "Name at least one way to pay, checked in the last 30 minutes, for each affected segment and region.",
         ),
-        ("engineer",), _payment_routes, after=15 * _MINUTE, repeat=30 * _MINUTE, lasting=False,
+        ("engineer",), after=15 * _MINUTE, repeat=30 * _MINUTE, lasting=False, judged=_broken,
     ),
     Measure(
         "service_routes", 4, "R1",
@@ -127,7 +106,7 @@ MEASURES: tuple[Measure, ...] = (
             "在状态页给出不依赖计费系统的业务办理方式:USSD、语音菜单或营业厅。",
             "Show on the page a way to manage services that does not depend on billing: USSD, IVR or a shop.",
         ),
-        ("engineer",), lambda e: e.published and e.service_routes_shown > 0, after=30 * _MINUTE, lasting=False,
+        ("engineer",), after=30 * _MINUTE, lasting=False, judged=_broken,
     ),
     Measure(
         "grace_active", 5, "R1, RU 28",
@@ -136,7 +115,7 @@ MEASURES: tuple[Measure, ...] = (
             "为每个受影响的用户群启用不停机保障,催缴系统已确认。",
             "Have a grace policy in force for every affected segment, acknowledged by the dunning system.",
         ),
-        ("engineer",), _grace_active, after=30 * _MINUTE, lasting=False,
+        ("engineer",), after=30 * _MINUTE, lasting=False,
     ),
     Measure(
         "dunning_muted", 6, "R1, RU 12",
@@ -145,7 +124,7 @@ MEASURES: tuple[Measure, ...] = (
             "暂停催缴短信和营销短信。",
             "Mute dunning reminders and marketing messages.",
         ),
-        ("engineer",), _muted, after=30 * _MINUTE,
+        ("engineer",), after=30 * _MINUTE,
     ),
     Measure(
         "repair_owned", 7, "R2",
@@ -154,7 +133,7 @@ MEASURES: tuple[Measure, ...] = (
             "指定修复负责人;说明原因和预计恢复时间,未知也要说明。",
             "Name who owns the repair; say the cause and the expected end, or say that they are unknown.",
         ),
-        ("engineer",), _repair_owned, after=15 * _MINUTE, lasting=False,
+        ("engineer",), after=15 * _MINUTE, lasting=False,
     ),
     Measure(
         "updates_on_time", 8, "R2",
@@ -163,7 +142,7 @@ MEASURES: tuple[Measure, ...] = (
             "按时更新,每次说明正在采取的措施。",
             "Update on time, and say each time what is being done.",
         ),
-        ("engineer",), lambda e: e.published and not e.update_overdue, anchor=Anchor.CADENCE, lasting=False,
+        ("engineer",), anchor=Anchor.CADENCE, lasting=False,
     ),
     Measure(
         "restored_truthfully", 9, "R2",
@@ -172,7 +151,7 @@ MEASURES: tuple[Measure, ...] = (
             "确实恢复后才宣布恢复:入账已核实,并有数字为证。",
             "Say that it is restored only when it is true: crediting is verified, with figures.",
         ),
-        ("engineer",), _restored_truly, anchor=Anchor.GATE, lasting=False,
+        ("engineer",), anchor=Anchor.GATE, lasting=False,
     ),
     Measure(
         "postmortem", 10, "R2",
@@ -181,7 +160,7 @@ MEASURES: tuple[Measure, ...] = (
             "公布事后分析:经过、改进措施及负责人。",
             "Publish the postmortem, with actions and their owners.",
         ),
-        ("manager",), lambda e: e.postmortem_published, anchor=Anchor.RESOLVED, after=10 * _DAY,
+        ("manager",), anchor=Anchor.RESOLVED, after=10 * _DAY,
     ),
     Measure(
         "call_centre", 11, "R3",
@@ -190,7 +169,7 @@ MEASURES: tuple[Measure, ...] = (
             "客服中心已拿到话术;语音菜单、USSD 和营业厅文本已生成。",
             "Give the call centre its script; the texts for IVR, USSD and shops are there.",
         ),
-        ("call_centre",), lambda e: e.script_acknowledged and e.short_texts_published, after=15 * _MINUTE,
+        ("call_centre",), after=15 * _MINUTE,
     ),
     Measure(
         "independent_channels", 12, "R3",
@@ -199,7 +178,7 @@ MEASURES: tuple[Measure, ...] = (
             "通过至少两个不依赖计费系统的渠道发出消息。",
             "Carry the news by at least two channels that do not depend on billing.",
         ),
-        ("engineer",), lambda e: e.independent_channels >= 2, after=60 * _MINUTE,
+        ("engineer",), after=60 * _MINUTE,
     ),
     Measure(
         "merchants", 13, "R3",
@@ -208,7 +187,7 @@ MEASURES: tuple[Measure, ...] = (
             "通知 POS 终端商户,提供无服务排查和应急方案。",
             "Tell the contacts of terminals; link the check for “no service” and the emergency plan.",
         ),
-        ("engineer",), lambda e: e.pos_contacts_told and e.triage_linked, after=60 * _MINUTE,
+        ("engineer",), after=60 * _MINUTE,
         not_needed=_unless(lambda e: e.pos_affected, "playbook.pos_not_affected"),
     ),
     Measure(
@@ -218,7 +197,7 @@ MEASURES: tuple[Measure, ...] = (
             "如涉及结算或账单,通知漫游伙伴和集团客户。",
             "Tell roaming partners and business accounts, where settlement or invoices are touched.",
         ),
-        ("manager",), lambda e: e.partners_told, after=4 * _HOUR,
+        ("manager",), after=4 * _HOUR,
         not_needed=_unless(lambda e: e.partners_affected, "playbook.partners_not_affected"),
     ),
     Measure(
@@ -228,7 +207,7 @@ MEASURES: tuple[Measure, ...] = (
             "涉及安全时:措辞经法务批准,页面提示防范诈骗。",
             "With a security cause: words approved by legal, and a warning of fraud on the page.",
         ),
-        ("legal",), lambda e: e.words_approved and e.phishing_notice_shown, anchor=Anchor.GATE,
+        ("legal",), anchor=Anchor.GATE,
         not_needed=_unless(lambda e: e.cause is CauseCategory.SECURITY, "playbook.cause_not_security"),
     ),
     Measure(
@@ -238,7 +217,7 @@ MEASURES: tuple[Measure, ...] = (
             "确定补偿规则(或写明不补偿的理由),并存档审计导出。",
             "Decide on compensation (or “none”, with the reason) and file the audit export.",
         ),
-        ("manager",), lambda e: e.compensation_decided and e.audit_filed, anchor=Anchor.RESOLVED, after=7 * _DAY,
+        ("manager",), anchor=Anchor.RESOLVED, after=7 * _DAY,
     ),
 )
 

@@ -11,6 +11,7 @@ from statuspage.domain.clocks import ClockProfile
 from statuspage.domain.errors import RuleError
 from statuspage.domain.evidence import Evidence
 from statuspage.domain.measure import BY_KEY, MEASURES, Anchor, Measure
+from statuspage.domain.proof import Facts, facts
 
 
 class RowState(StrEnum):
@@ -58,6 +59,8 @@ class Row:
     by: str | None
     reason: str
     drill: bool
+    facts: Facts = ()
+    """What is known for and against it; it is proved when all of them hold."""
 
 
 def rows(
@@ -108,23 +111,42 @@ def _profile_after(measure: Measure, profile: ClockProfile) -> timedelta | None:
 def _row(
     measure: Measure, evidence: Evidence, record: Record, profile: ClockProfile, now: datetime, drill: bool
 ) -> Row:
-    proved = measure.proved(evidence)
+    known = facts(measure.key, evidence)
+    proved = bool(known) and all(fact.holds for fact in known)
     due = due_at(measure, evidence, profile, record.after)
-    kept = record.done_at if measure.lasting or not evidence.open else None
+    kept = record.done_at if stands(measure, evidence) else None
     done_at = kept or ((record.done_at or now) if proved else None)
+    late = done_at is not None and measure.lasting and due is not None and done_at > due
+    if measure.anchor is Anchor.CADENCE:
+        late = evidence.updates_on_time < evidence.updates_due
     row = Row(
-        measure.key, measure.number, RowState.OPEN, due, proved, done_at, False, record.ticked_by, record.note, drill
+        measure.key,
+        measure.number,
+        RowState.OPEN,
+        due,
+        proved,
+        done_at,
+        False,
+        record.ticked_by,
+        record.note,
+        drill,
+        known,
     )
     unneeded = measure.not_needed(evidence)
     if record.ticked_by is not None:
         return replace(row, state=RowState.NOT_NEEDED if record.waived else RowState.DONE)
     if done_at is not None:
-        return replace(row, state=RowState.DONE, late=measure.lasting and due is not None and done_at > due)
+        return replace(row, state=RowState.DONE, late=late)
     if unneeded is not None:
         return replace(row, state=RowState.NOT_NEEDED, reason=unneeded)
     if due is not None and now > due:
         return replace(row, state=RowState.OVERDUE, late=True)
     return row
+
+
+def stands(measure: Measure, evidence: Evidence) -> bool:
+    """Whether a proof once seen counts although it may be gone: of what lasts, and of all that is not judged anew."""
+    return measure.lasting or not (evidence.open and measure.judged(evidence))
 
 
 def tick(measure: Measure, record: Record, by: str, note: str, waived: bool = False) -> Record:
@@ -138,8 +160,14 @@ def tick(measure: Measure, record: Record, by: str, note: str, waived: bool = Fa
 
 def open_gate(playbook: Sequence[Row]) -> tuple[Row, ...]:
     """The rows that resolving asks for and that are neither done nor not needed."""
-    asked = (row for row in playbook if row.key in RESOLVE_GATE)
-    return tuple(row for row in asked if row.state in (RowState.OPEN, RowState.OVERDUE))
+    asked = [row for row in playbook if row.key in RESOLVE_GATE]
+    lacking = (row for row in asked if row.state in (RowState.OPEN, RowState.OVERDUE))
+    return tuple(row for row in lacking if row.state is RowState.OVERDUE or not _not_due_yet(row))
+
+
+def _not_due_yet(row: Row) -> bool:
+    """An update that is only due later keeps nobody from resolving: resolving is that update."""
+    return BY_KEY[row.key].anchor is Anchor.CADENCE and row.due_at is not None
 
 
 def check_resolve(playbook: Sequence[Row], override: str = "") -> None:

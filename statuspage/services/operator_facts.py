@@ -29,7 +29,12 @@ class OperatorFacts:
 def support_phone(session: Session, settings: Settings) -> str:
     """The number customers may call: the setting, else that of the first way to manage services that is called, such as
     a voice menu; empty when there is neither."""
-    if settings.support_phone:
-        return settings.support_phone
+    return phone_to_call(session, settings.support_phone)
+
+
+def phone_to_call(session: Session, configured: str) -> str:
+    """As `support_phone`, for whoever has the setting only by its value."""
+    if configured:
+        return configured
     calls = select(Route.phone).where(Route.kind == RouteKind.SERVICE, Route.phone.is_not(None))
     return session.scalar(calls.order_by(Route.position, Route.id).limit(1)) or ""

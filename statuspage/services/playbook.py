@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -91,15 +91,26 @@ def measure_texts(session: Session, incident: Incident) -> dict[str, texts.Wordi
     return {kept[measure_id]: wording for (measure_id, name), wording in found.items() if name == "measure"}
 
 
+def people_of(session: Session, rows: Iterable[Row]) -> dict[str, str]:
+    """public id → name of everybody whom these rows and their facts name."""
+    ids = {who for row in rows for who in (row.by, *(fact.by for fact in row.facts)) if who is not None}
+    return dict(session.execute(select(User.public_id, User.name).where(User.public_id.in_(ids))).all())
+
+
 def keep_proofs(session: Session, operator: OperatorFacts, *, now: datetime) -> int:
-    """Note when each row was first seen proved, in every incident still watched, and return how many were new."""
+    """Note since when each row is proved, in every incident still watched, and return how many were new.
+
+    A proof that does not last is forgotten when it is gone, so that its row does not count as done at the end.
+    """
     watched = Incident.state.in_(OPEN) | (Incident.resolved_at > now - _WATCHED_AFTER)
     noted = 0
     for incident in session.scalars(select(Incident).where(watched)).all():
-        proved = {row.key for row in rows(session, incident, operator, now) if row.proved}
+        judged = {row.key: row for row in rows(session, incident, operator, now)}
         for row in _rows(session, incident):
-            if row.key in proved and row.proved_at is None:
+            if judged[row.key].proved and row.proved_at is None:
                 row.proved_at, noted = now, noted + 1
+            elif judged[row.key].done_at is None:
+                row.proved_at = None
     session.flush()
     return noted
 
@@ -244,6 +255,5 @@ def _measure(session: Session, row: PlaybookRow) -> Measure:
         own.source_row,
         {},
         (own.owner,),
-        lambda _: False,
         after=timedelta(days=3650) if row.due_minutes is None else timedelta(),
     )

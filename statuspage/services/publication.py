@@ -14,7 +14,7 @@ from statuspage.models import Incident
 from statuspage.services import audit, components, grace, page, texts, updates, words
 from statuspage.services.actor import Actor
 from statuspage.services.incidents import lock
-from statuspage.services.operator_facts import OperatorFacts
+from statuspage.services.operator_facts import OperatorFacts, phone_to_call
 
 
 def checklist(session: Session, incident: Incident, operator: OperatorFacts) -> tuple[Gap, ...]:
@@ -36,7 +36,7 @@ def checklist(session: Session, incident: Incident, operator: OperatorFacts) -> 
             not_affected=incident.not_affected,
             expected_end_said=True,
             next_update_at=incident.next_update_at if incident.resolved_at is None else incident.resolved_at,
-            contact=operator.phone,
+            contact=phone_to_call(session, operator.phone),
             what_to_do="The page itself says how to pay and not to pay twice.",
             missing_locales=[locale for locale in operator.locales if locale not in complete],
         )

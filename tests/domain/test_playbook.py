@@ -23,7 +23,7 @@ NOTHING = Evidence(DECLARED, CauseCategory.SECURITY, pos_affected=True, partners
 ALL = replace(
     NOTHING,
     published=True,
-    owner_named=True,
+    owner="u1",
     cause_said=True,
     end_said=True,
     reachable=1000,
@@ -33,21 +33,24 @@ ALL = replace(
     routes_in_message=True,
     routes_checked_at=DECLARED,
     service_routes_shown=1,
+    updates_due=1,
+    updates_on_time=1,
+    next_update_due=DECLARED + 60 * DAY,
     grace_policies=1,
     mute_confirmed=1,
     restored_at=DECLARED + 5 * HOUR,
-    crediting_verified=True,
-    postmortem_published=True,
+    credited_at=DECLARED + 5 * HOUR,
+    postmortem_at=DECLARED + 6 * HOUR,
     script_acknowledged=True,
     short_texts_published=True,
-    independent_channels=2,
+    independent_channels=("page", "sms"),
     triage_linked=True,
-    pos_contacts_told=True,
+    pos_contacts_told=1,
     partners_told=True,
-    words_approved=True,
+    words_approved_at=DECLARED,
     phishing_notice_shown=True,
     compensation_decided=True,
-    audit_filed=True,
+    filed_at=DECLARED,
 )
 
 
@@ -76,7 +79,7 @@ def test_nothing_happened_so_nothing_is_done() -> None:
     ("key", "change"),
     [
         ("page_tells", {"published": False}),
-        ("page_tells", {"unexplained_gaps": 1}),
+        ("page_tells", {"gaps": ("contact",)}),
         ("told_directly", {"campaign_ran": False}),
         ("told_directly", {"told": 899}),
         ("payment_routes", {"payment_uncovered": 1}),
@@ -84,27 +87,31 @@ def test_nothing_happened_so_nothing_is_done() -> None:
         ("payment_routes", {"routes_in_message": False}),
         ("service_routes", {"service_routes_shown": 0}),
         ("grace_active", {"grace_policies": 0}),
-        ("grace_active", {"grace_uncovered": 1}),
-        ("grace_active", {"grace_unacknowledged": 1}),
+        ("grace_active", {"grace_uncovered": ("prepaid",)}),
+        ("grace_active", {"grace_unacknowledged": ("",)}),
+        ("grace_active", {"grace_unacknowledged": ("dunning",)}),
         ("dunning_muted", {"mute_confirmed": 0}),
         ("dunning_muted", {"mute_unconfirmed": 1}),
-        ("repair_owned", {"owner_named": False}),
+        ("repair_owned", {"owner": None}),
         ("repair_owned", {"cause_said": False}),
         ("repair_owned", {"end_said": False}),
         ("updates_on_time", {"update_overdue": True}),
+        ("updates_on_time", {"updates_due": 0}),
+        ("updates_on_time", {"published": False}),
         ("restored_truthfully", {"restored_at": None}),
-        ("restored_truthfully", {"crediting_verified": False}),
-        ("postmortem", {"postmortem_published": False}),
+        ("restored_truthfully", {"credited_at": None}),
+        ("postmortem", {"postmortem_at": None}),
         ("call_centre", {"script_acknowledged": False}),
         ("call_centre", {"short_texts_published": False}),
-        ("independent_channels", {"independent_channels": 1}),
-        ("merchants", {"pos_contacts_told": False}),
+        ("independent_channels", {"independent_channels": ("page",)}),
+        ("independent_channels", {"independent_channels": ()}),
+        ("merchants", {"pos_contacts_told": 0}),
         ("merchants", {"triage_linked": False}),
         ("partners", {"partners_told": False}),
-        ("security_words", {"words_approved": False}),
+        ("security_words", {"words_approved_at": None}),
         ("security_words", {"phishing_notice_shown": False}),
         ("compensation", {"compensation_decided": False}),
-        ("compensation", {"audit_filed": False}),
+        ("compensation", {"filed_at": None}),
     ],
 )
 def test_each_piece_of_evidence_is_needed(key: str, change: dict[str, Any]) -> None:
@@ -168,12 +175,60 @@ def test_rows_that_are_not_needed_say_why(key: str, change: dict[str, Any]) -> N
 
 def test_a_proof_that_goes_stale_is_due_again() -> None:
     """Routes checked at 40 minutes are due again at 70; once they are stale the row is open, then overdue."""
-    checked = replace(ALL, routes_checked_at=DECLARED + 40 * MINUTE)
+    checked = replace(ALL, routes_checked_at=DECLARED + 40 * MINUTE, restored_at=None)
     record = Record(done_at=DECLARED + 10 * MINUTE)
     assert row("payment_routes", checked, DECLARED + 60 * MINUTE, record).done_at == DECLARED + 10 * MINUTE
     stale = replace(checked, payment_routes_shown=0)
     assert row("payment_routes", stale, DECLARED + 70 * MINUTE, record).state is RowState.OPEN
     assert row("payment_routes", stale, DECLARED + 71 * MINUTE, record).state is RowState.OVERDUE
+
+
+@pytest.mark.parametrize("key", ["payment_routes", "service_routes"])
+def test_another_way_to_pay_is_not_asked_for_after_the_restoration(key: str) -> None:
+    """While payments catch up the row stays as it last was; when they fail again it is judged again."""
+    stale = replace(ALL, payment_routes_shown=0, service_routes_shown=0, routes_checked_at=None)
+    record = Record(done_at=DECLARED + 10 * MINUTE)
+    assert row(key, stale, DECLARED + 9 * HOUR, record).state is RowState.DONE
+    assert row(key, replace(stale, restored_at=None), DECLARED + 9 * HOUR, record).state is RowState.OVERDUE
+
+
+def test_updates_on_time_are_not_done_at_declaration() -> None:
+    """Only published: open until its next update is due. Followed in time: done. Late once: done, and says so. An
+    update that is only due later keeps nobody from resolving, an overdue one does."""
+    next_due = DECLARED + HOUR
+    fresh = replace(NOTHING, published=True, next_update_due=next_due, credited_at=DECLARED, restored_at=DECLARED)
+    fresh = replace(fresh, owner="u1", cause_said=True, end_said=True)
+    first = row("updates_on_time", fresh, DECLARED)
+    assert (first.state, first.due_at, first.done_at) == (RowState.OPEN, next_due, None)
+    assert open_gate(rows(fresh, {}, PROFILE, DECLARED)) == ()
+    kept = replace(fresh, updates_due=1, updates_on_time=1)
+    assert (row("updates_on_time", kept, DECLARED).state, row("updates_on_time", kept, DECLARED).late) == (
+        RowState.DONE,
+        False,
+    )
+    assert row("updates_on_time", replace(kept, updates_on_time=0), DECLARED).late
+    overdue = replace(kept, update_overdue=True)
+    assert row("updates_on_time", overdue, next_due + MINUTE).state is RowState.OVERDUE
+    assert [one.key for one in open_gate(rows(overdue, {}, PROFILE, next_due + MINUTE))] == ["updates_on_time"]
+    assert row("updates_on_time", replace(fresh, next_update_due=None), DECLARED).state is RowState.DONE
+
+
+def test_a_message_is_not_needed_when_it_was_over_before_it_was_due() -> None:
+    """Restored within the hour: not needed. Restored after it with nobody told: overdue, for it was not done."""
+    early = replace(NOTHING, restored_at=DECLARED + 30 * MINUTE)
+    assert row("told_directly", early, DECLARED + 9 * HOUR).reason == "playbook.over_before_due"
+    late = replace(NOTHING, restored_at=DECLARED + 61 * MINUTE)
+    assert row("told_directly", late, DECLARED + 9 * HOUR).state is RowState.OVERDUE
+    asleep = replace(late, first_sms_due=DECLARED + 9 * HOUR)
+    assert row("told_directly", asleep, DECLARED + 10 * HOUR).state is RowState.NOT_NEEDED
+
+
+def test_what_is_shown_is_what_is_judged() -> None:
+    """A row is proved exactly when each fact that its reader sees holds."""
+    for evidence in (NOTHING, ALL, replace(ALL, told=1), replace(ALL, gaps=("contact",)), replace(ALL, owner=None)):
+        for found in rows(evidence, {}, PROFILE, DECLARED):
+            assert found.facts
+            assert found.proved == all(fact.holds for fact in found.facts)
 
 
 def test_lasting_rows_stay_done_and_all_rows_stand_still_after_the_end() -> None:

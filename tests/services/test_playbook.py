@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 from statuspage.db import transaction
 from statuspage.domain.campaign import CampaignKind, CampaignState
 from statuspage.domain.errors import NotAllowed, NotFound, RuleError
+from statuspage.domain.incident import IncidentState
 from statuspage.domain.playbook import Row, RowState
 from statuspage.domain.route import RouteState
-from statuspage.models import Campaign, CampaignCount, Incident, PlaybookRow
-from statuspage.services import grace, grace_policies, playbook, publication, routes
+from statuspage.models import Campaign, CampaignCount, Incident, PageRevision, PlaybookRow
+from statuspage.services import grace, grace_policies, playbook, publication, routes, texts
 from statuspage.services.actor import CLI
 from tests.databases import NOW
 from tests.services.world import OPERATOR, World, tell
@@ -33,6 +34,8 @@ def _campaign(session: Session, incident: Incident, purpose: str, counts: dict[t
         purpose=purpose,
         name=purpose,
         state=CampaignState.RUNNING,
+        started_at=NOW,
+        expanded_at=NOW,
         priority=20,
         channels=["sms", "email"],
         audience="all",
@@ -166,6 +169,98 @@ def test_proof_is_kept_with_its_time(world: World) -> None:
         row = session.scalars(select(PlaybookRow).where(PlaybookRow.key == "page_tells")).one()
         assert row.proved_at == seen
         assert _rows(world, session, incident)["page_tells"].done_at == seen
+
+
+def test_a_proof_that_does_not_last_is_forgotten_when_it_is_gone(world: World) -> None:
+    """A way to pay checked once and never again does not make the row done for good, nor at the end."""
+    with transaction(world.sessions) as session:
+        incident = world.declare(session, world.actor(session, "engineer"))
+        tell(session, incident, world.clock)
+        routes.set_state(session, CLI, routes.get_route(session, "bank_transfer"), RouteState.WORKS, now=NOW)
+        playbook.keep_proofs(session, OPERATOR, now=NOW)
+        kept = select(PlaybookRow.proved_at).where(PlaybookRow.key == "payment_routes")
+        assert session.scalar(kept) == NOW
+        playbook.keep_proofs(session, OPERATOR, now=world.clock.advance(timedelta(minutes=40)))
+        assert session.scalar(kept) is None
+        incident.state, incident.resolved_at = IncidentState.RESOLVED, world.clock.now()
+        incident.restored_at = world.clock.now()
+        assert _rows(world, session, incident)["payment_routes"].state is RowState.OVERDUE
+
+
+def test_what_was_sent_stays_sent(world: World) -> None:
+    """A campaign that the restoration cancelled counts as one that ran: its row does not flip back."""
+    with transaction(world.sessions) as session:
+        incident = world.declare(session, world.actor(session, "engineer"))
+        _campaign(session, incident, "outage", {("sms", "delivered"): 95, ("sms", "cancelled"): 5})
+        session.scalars(select(Campaign)).one().state = CampaignState.CANCELLED
+        assert _rows(world, session, incident)["told_directly"].state is RowState.DONE
+
+
+def test_those_who_are_not_gathered_yet_are_not_told(world: World) -> None:
+    """All of the first five hundred told, of a million approved: that is not nine of ten."""
+    with transaction(world.sessions) as session:
+        incident = world.declare(session, world.actor(session, "engineer"))
+        _campaign(session, incident, "outage", {("sms", "delivered"): 500})
+        campaign = session.scalars(select(Campaign)).one()
+        campaign.expanded_at, campaign.estimated = None, {"recipients": 1_000_000}
+        row = _rows(world, session, incident)["told_directly"]
+        assert (row.state, row.facts[1].n, row.facts[1].of) == (RowState.OPEN, 500, 1_000_000)
+        campaign.expanded_at = NOW
+        session.flush()
+        assert _rows(world, session, incident)["told_directly"].state is RowState.DONE
+
+
+@pytest.mark.parametrize(("field", "says"), [("draft.mail", "{page}"), ("mail", "Bank transfer"), ("sms", "Wait.")])
+def test_the_message_has_to_name_a_way_or_lead_to_the_list(world: World, field: str, says: str) -> None:
+    """Once a message went out it counts as evidence only if it says where one can pay."""
+    with transaction(world.sessions) as session:
+        incident = world.declare(session, world.actor(session, "engineer"))
+        tell(session, incident, world.clock)
+        route = routes.get_route(session, "bank_transfer")
+        routes.set_state(session, CLI, route, RouteState.WORKS, now=NOW)
+        texts.write(session, "route", route.id, "name", {"en": "Bank transfer"}, "en", NOW)
+        assert _rows(world, session, incident)["payment_routes"].state is RowState.DONE
+        _campaign(session, incident, "outage", {})
+        campaign = session.scalars(select(Campaign)).one()
+        texts.write(session, "campaign", campaign.id, "mail", {"en": "Wait."}, "en", NOW)
+        texts.write(session, "campaign", campaign.id, field, {"en": says}, "en", NOW)
+        row = _rows(world, session, incident)["payment_routes"]
+        assert row.proved == (says != "Wait.")
+        assert [fact.key for fact in row.facts] == ["ways", "covered", "in_message"]
+
+
+def test_a_closed_incident_keeps_what_its_page_left_out(world: World) -> None:
+    """Resolving takes the incident off the newest revision, and makes nothing complete that was not."""
+    with transaction(world.sessions) as session:
+        incident = world.declare(session, world.actor(session, "engineer"))
+        tell(session, incident, world.clock)
+        session.scalars(select(PageRevision)).one().incidents = {incident.public_id: ["contact"]}
+        assert _rows(world, session, incident)["page_tells"].state is RowState.OPEN
+        world.clock.advance(timedelta(hours=1))
+        incident.state = IncidentState.RESOLVED
+        incident.restored_at = incident.resolved_at = world.clock.now()
+        tell(session, incident, world.clock, revision=2)
+        session.get_one(PageRevision, 2).incidents = {}
+        row = _rows(world, session, incident)["page_tells"]
+        assert (row.state, row.facts[1].names) == (RowState.OVERDUE, ("contact",))
+
+
+def test_the_facts_name_who_and_when(world: World) -> None:
+    """Published, checked, promised and credited: each fact has its time and its person."""
+    with transaction(world.sessions) as session:
+        engineer = world.actor(session, "engineer")
+        incident = world.declare(session, engineer)
+        tell(session, incident, world.clock)
+        seen = world.clock.advance(timedelta(minutes=2))
+        routes.set_state(session, engineer, routes.get_route(session, "bank_transfer"), RouteState.WORKS, now=seen)
+        rows = playbook.rows(session, incident, OPERATOR, seen)
+        facts = {fact.key: fact for row in rows for fact in row.facts}
+        assert (facts["on_page"].at, facts["on_page"].by) == (NOW, engineer.name)
+        assert (facts["ways"].at, facts["ways"].by) == (seen, engineer.name)
+        assert facts["ways"].until == seen + timedelta(minutes=30)
+        assert (facts["hold"].at, facts["hold"].by) == (NOW, engineer.name)
+        assert facts["followed"].holds is False
+        assert set(playbook.people_of(session, rows)) == {engineer.name}
 
 
 def test_operator_changes_the_table_for_later_incidents(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,9 +14,11 @@ from sqlalchemy.orm import Session
 from statuspage.domain.errors import RuleError
 from statuspage.domain.incident import BROKEN, ENDED, IncidentState, Publication
 from statuspage.domain.playbook import open_gate
+from statuspage.domain.proof import Fact
 from statuspage.domain.roles import Permission
 from statuspage.domain.route import RouteKind
 from statuspage.models import Campaign, GracePolicy, Incident, IncidentUpdate, PageRevision, PageState, User
+from statuspage.publish import proof
 from statuspage.services import (
     clock_facts,
     components,
@@ -105,11 +108,14 @@ def _what_people_see(session: Session, incident: Incident) -> dict[str, object]:
 
 def _what_is_to_be_done(session: Session, incident: Incident) -> dict[str, object]:
     rows = playbook.rows(session, incident, operator(), now())
+    people = playbook.people_of(session, rows)
     return {
         "clocks": clock_facts.due(session, incident, operator(), now()),
         "handed_in": _handed_in(incident),
         "rows": rows,
-        "row_names": _names(session, {row.by for row in rows if row.by is not None}),
+        "row_names": people,
+        "fact_names": {**dict(naming.segment_names(session)), **people},
+        "fact_text": _fact_text,
         "measures": {key: naming.picked(one) for key, one in playbook.measure_texts(session, incident).items()},
         "gate": open_gate(rows),
         "owner": session.get(User, incident.owner_id) if incident.owner_id is not None else None,
@@ -178,9 +184,8 @@ def _acknowledged(session: Session, incident: Incident) -> set[int]:
     }
 
 
-def _names(session: Session, public_ids: set[str]) -> dict[str, str]:
-    found = session.execute(select(User.public_id, User.name).where(User.public_id.in_(public_ids)))
-    return dict(found.all())
+def _fact_text(fact: Fact, names: Mapping[str, str]) -> str:
+    return proof.said(fact, shell.moments(), names)
 
 
 def _updates(session: Session, incident: Incident) -> list[Told]:
