@@ -228,10 +228,11 @@ class Reader:
     def ninety(self, component: ComponentView) -> str:
         """What the bars show, in words."""
         n, length = disturbed(component.days)
-        days = self.plain("component.last", n=len(component.days[-DAYS:]))
+        young = "_new" if len(component.days) < DAYS else ""
+        days = self.plain("component.last", n=DAYS)
         if not n:
-            return self.plain("component.quiet", days=days)
-        return self.plain("component.disturbed", n=n, days=days, duration=self.moments.duration(length))
+            return self.plain(f"component.quiet{young}", days=days)
+        return self.plain(f"component.disturbed{young}", n=n, days=days, duration=self.moments.duration(length))
 
     def recent(self) -> list[IncidentView]:
         """Closed incidents that still stand on the front page, the latest first."""

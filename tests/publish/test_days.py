@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from statuspage.domain.component import ComponentState
 from statuspage.publish.bars import DAYS, bars, disturbed
 from statuspage.publish.days import Change, day_states
+from statuspage.publish.reader import Reader
 from statuspage.publish.view import DayState
+from tests.publish import views
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 NOW = datetime(2026, 11, 22, 11, 5, tzinfo=UTC)
@@ -82,3 +86,17 @@ def test_ninety_days_are_a_small_drawing_with_a_text() -> None:
     assert len(drawing) < 400
     assert 'stroke-width="24"' in drawing
     assert 'aria-label="1 day &lt;b&gt;"' in drawing
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (1, "1 day with disturbances since records began, 40 minutes in all"),
+        (90, "1 day with disturbances in 90 days, 40 minutes in all"),
+    ],
+)
+def test_a_young_component_does_not_speak_of_ninety_days(count: int, said: str) -> None:
+    """Where records began less than ninety days ago the words say so, instead of "1 day in 1 day"."""
+    (component,) = (one for one in views.COMPONENTS if one.state is ComponentState.DEGRADED_PERFORMANCE)
+    days = (*[replace(one, worst=ComponentState.OPERATIONAL) for one in component.days[:-1]], component.days[-1])
+    assert Reader(views.OUTAGE, "en").ninety(replace(component, days=days[-count:])) == said
