@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from flask import Flask, Response, flash, g, make_response, redirect, request, session
 from flask import render_template as flask_render
@@ -71,6 +73,8 @@ def furnish(app: Flask) -> None:
         route_shape=route_shape,
         component_shape=component_shape,
         clock_name=clock_name,
+        zone_name=zone_name,
+        actor_name=actor_name,
         gap_text=gap_text,
         playbook_reason=playbook_reason,
         why=why,
@@ -81,18 +85,22 @@ def furnish(app: Flask) -> None:
         asset=assets.address,
         languages=LANGUAGE_NAMES,
     )
-    app.jinja_env.filters.update(
-        moment=moment,
-        moment_text=moment_text,
-        clock=clock,
-        until=until,
-        iso=iso,
-        span=span,
-        number=number,
-        money=money,
-        local=local_input,
-    )
+    app.jinja_env.filters.update(_filters())
     app.context_processor(_frame)
+
+
+def _filters() -> dict[str, Callable[..., object]]:
+    return {
+        "moment": moment,
+        "moment_text": moment_text,
+        "clock": clock,
+        "until": until,
+        "iso": iso,
+        "span": span,
+        "number": number,
+        "money": money,
+        "local": local_input,
+    }
 
 
 def _frame() -> dict[str, object]:
@@ -211,6 +219,12 @@ def moments() -> Moments:
     return Moments(locale(), wiring().settings.zone, now())
 
 
+def zone_name(key: str = "") -> str:
+    """What people call the operator's zone, or the zone `key`, on the day of the page."""
+    words = moments() if not key else replace(moments(), zone=ZoneInfo(key))
+    return words.zone_name(now())
+
+
 def moment(at: datetime | None) -> Markup | str:
     """A time with its zone, exact to machines; a dash where there is none."""
     if at is None:
@@ -222,6 +236,12 @@ def moment(at: datetime | None) -> Markup | str:
 def moment_text(at: datetime | None) -> str:
     """`moment` for the middle of a sentence."""
     return "–" if at is None else moments().moment(at)
+
+
+def actor_name(names: Mapping[str, str], actor: str) -> str:
+    """A person by name; for the rest what it is that acted."""
+    key = f"report.who.{actor}"
+    return t(key) if key in catalogue(locale()) else names.get(actor, actor)
 
 
 def clock_name(key: str) -> str:
