@@ -19,7 +19,7 @@ from statuspage.composition import Composition
 from statuspage.domain.delivery import DeliveryState
 from statuspage.domain.errors import NotAllowed
 from statuspage.models import Delivery
-from statuspage.services import approval, campaign_course, campaign_texts, campaigns, incidents, logins
+from statuspage.services import approval, campaign_course, campaign_texts, campaigns, guesses, incidents, logins
 from statuspage.services import preview as previews
 from statuspage.services.actor import CLI, Actor, of_user
 from statuspage.services.campaigns import Edit
@@ -263,7 +263,8 @@ def _person(parts: Composition) -> Actor:
     email = click.prompt("Approver's e-mail")
     password = click.prompt("Password", hide_input=True)
     with writing(parts) as session:
-        user = logins.verify_password(session, email, password, loopback=True, now=parts.clock.now())
+        now = parts.clock.now()
+        user = logins.verify_password(session, email, password, network=guesses.HERE, loopback=True, now=now)
         person = None if user is None else (of_user(user), user.must_change_password)
     if person is None:
         raise NotAllowed("campaign.bad_login", "approver: e-mail or password is wrong, or the person is locked out.")

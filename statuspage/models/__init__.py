@@ -25,7 +25,7 @@ from statuspage.models.region import Region, Segment
 from statuspage.models.route import Route
 from statuspage.models.template import IncidentTemplate, MessageTemplate
 from statuspage.models.text import LocalizedText
-from statuspage.models.user import LoginSession, User
+from statuspage.models.user import LoginFailure, LoginSession, User
 
 __all__ = [
     "FOREVER",
@@ -54,6 +54,7 @@ __all__ = [
     "Lease",
     "Line",
     "LocalizedText",
+    "LoginFailure",
     "LoginSession",
     "MessageTemplate",
     "PageRevision",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from statuspage.models.base import Base, Id, PublicId
@@ -24,10 +24,21 @@ class User(Base):
     password_hash: Mapped[str] = mapped_column(String(255))
     must_change_password: Mapped[bool] = mapped_column(default=False)
     """Set for a password we made: it is valid from the loopback address only, until changed."""
-    failed_logins: Mapped[int] = mapped_column(default=0)
-    locked_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     disabled_at: Mapped[datetime | None]
+
+
+class LoginFailure(Base):
+    """Wrong passwords for one address from one network. The address stands as its SHA-256, and may be nobody's."""
+
+    __tablename__ = "login_failure"
+    __table_args__ = (Index(None, "last_at"),)
+
+    account_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    network: Mapped[str] = mapped_column(String(45), primary_key=True)
+    failures: Mapped[int]
+    last_at: Mapped[datetime]
+    blocked_until: Mapped[datetime | None]
 
 
 class LoginSession(Base):

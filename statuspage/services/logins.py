@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from statuspage.models import LoginSession, User
-from statuspage.services import audit, passwords
+from statuspage.services import audit, guesses, passwords
 from statuspage.services.actor import of_user
 
 LIFETIME = timedelta(hours=12)
@@ -19,9 +19,6 @@ LIFETIME = timedelta(hours=12)
 
 IDLE = timedelta(hours=4)
 SEEN_EVERY = timedelta(minutes=5)
-FREE_ATTEMPTS = 5
-LONGEST_LOCK = timedelta(minutes=15)
-"""A lock is short: whoever guesses passwords must not be able to keep the engineer out during an outage."""
 
 
 @dataclass(frozen=True)
@@ -32,27 +29,32 @@ class LoggedIn:
     login: LoginSession
 
 
-def verify_password(session: Session, email: str, password: str, *, loopback: bool, now: datetime) -> User | None:
-    """Whose password this is, else None: unknown, wrong, locked, disabled, or a first password from elsewhere.
+def verify_password(
+    session: Session, email: str, password: str, *, network: str, loopback: bool, now: datetime
+) -> User | None:
+    """Whose password this is, else None: unknown, wrong, too many wrong ones from `network`, disabled, or a first
+    password from elsewhere.
 
     A failure is counted, so the caller commits in either case. `loopback` says whether the request came from this host.
     """
-    found = select(User).where(User.email == email.strip().lower()).with_for_update()
-    user = session.scalar(found.execution_options(populate_existing=True))
-    if user is None or user.disabled_at is not None or (user.locked_until is not None and user.locked_until > now):
+    address = email.strip().lower()
+    tried = guesses.take(session, address, network, now=now)
+    user = session.scalar(select(User).where(User.email == address, User.disabled_at.is_(None)))
+    waits = guesses.waits(tried, now)
+    if user is None or waits:
         passwords.waste_time(password)
+        if not waits:
+            guesses.miss(session, tried, now)
         return None
     right = passwords.matches(user.password_hash, password[: passwords.MAXIMUM_LENGTH])
     if right and (loopback or not user.must_change_password):
-        user.failed_logins, user.locked_until = 0, None
+        guesses.forgive(tried)
         session.flush()
         return user
     if not right:
-        user.failed_logins += 1
-        user.locked_until = _locked_until(user.failed_logins, now)
-    audit.record(
-        session, of_user(user), "user.login_refused", "user", user.public_id, now, {"failures": user.failed_logins}
-    )
+        guesses.miss(session, tried, now)
+    detail: audit.Detail = {"failures": tried.failures}
+    audit.record(session, of_user(user), "user.login_refused", "user", user.public_id, now, detail)
     return None
 
 
@@ -102,12 +104,6 @@ def end_all(session: Session, user: User, *, now: datetime) -> None:
     open_ones = (LoginSession.user_id == user.id) & (LoginSession.ended_at.is_(None))
     session.flush()
     session.execute(update(LoginSession).where(open_ones).values(ended_at=now))
-
-
-def _locked_until(failures: int, now: datetime) -> datetime | None:
-    if failures < FREE_ATTEMPTS:
-        return None
-    return now + min(timedelta(minutes=2 ** min(failures - FREE_ATTEMPTS, 10)), LONGEST_LOCK)
 
 
 def _hash(token: str) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from statuspage.domain.errors import NotFound, RuleError
 from statuspage.domain.roles import ROLES, Permission
 from statuspage.models import User
-from statuspage.services import audit, logins, passwords
+from statuspage.services import audit, guesses, logins, passwords
 from statuspage.services.actor import Actor
 
 
@@ -82,7 +82,7 @@ def reset_password(session: Session, actor: Actor, user: User, *, now: datetime)
     actor.require(Permission.USER_EDIT)
     password = passwords.generate()
     user.password_hash, user.must_change_password = passwords.hash_of(password), True
-    user.failed_logins, user.locked_until = 0, None
+    guesses.forget(session, user.email)
     logins.end_all(session, user, now=now)
     audit.record(session, actor, "user.password_reset", "user", user.public_id, now)
     return password

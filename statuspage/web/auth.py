@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from statuspage.domain.errors import RuleError
-from statuspage.services import logins, passwords, users
+from statuspage.services import guesses, logins, passwords, users
 from statuspage.web import shell
 from statuspage.web.access import LOGIN, access, actor, person
 from statuspage.web.errors import status_of
@@ -39,7 +39,8 @@ def log_in() -> ResponseReturnValue:
     user = None
     if tries.take(peer(), now()) and email and 0 < len(password) <= passwords.MAXIMUM_LENGTH and not form.mistakes:
         with wiring().writing() as db:
-            user = logins.verify_password(db, email, password, loopback=from_loopback(), now=now())
+            network = guesses.network_of(peer())
+            user = logins.verify_password(db, email, password, network=network, loopback=from_loopback(), now=now())
             token = logins.open_login(db, user, now=now()) if user is not None else ""
     if user is None:
         return shell.render("auth/login.html", refused=True, next=onward), 422

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from statuspage.clock import FrozenClock
 from statuspage.db import Sessions, transaction
 from statuspage.domain.errors import NotAllowed, NotFound, RuleError
-from statuspage.models import AuditEntry, LoginSession, User
-from statuspage.services import logins, users
+from statuspage.models import AuditEntry, LoginFailure, LoginSession, User
+from statuspage.services import guesses, logins, passwords, users
 from statuspage.services.actor import CLI, of_user
 from tests.databases import NOW
 
@@ -22,6 +23,24 @@ OWN = "a sentence nobody guesses"
 
 def _add(session: Session, role: str = "engineer", email: str = EMAIL) -> tuple[User, str]:
     return users.add_user(session, CLI, email=email, role=role, now=NOW)
+
+
+def verify(
+    session: Session,
+    password: str,
+    *,
+    email: str = EMAIL,
+    network: str = guesses.HERE,
+    loopback: bool = True,
+    now: datetime = NOW,
+) -> User | None:
+    return logins.verify_password(session, email, password, network=network, loopback=loopback, now=now)
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed at the least cost: what a hash costs is not what these tests are about."""
+    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 def test_first_password_is_random_and_kept_as_a_hash(sessions: Sessions) -> None:
@@ -69,33 +88,106 @@ def test_first_password_works_on_this_machine_only(sessions: Sessions) -> None:
     """A password we made opens the door from loopback, from elsewhere only once it was changed."""
     with transaction(sessions) as session:
         user, first = _add(session)
-        assert logins.verify_password(session, EMAIL, first, loopback=False, now=NOW) is None
-        assert logins.verify_password(session, " ANNA@demo.example", first, loopback=True, now=NOW) is user
+        assert verify(session, first, loopback=False) is None
+        assert verify(session, first, email=" ANNA@demo.example", loopback=True) is user
         users.change_password(session, of_user(user), user, first, OWN, now=NOW)
-        assert logins.verify_password(session, EMAIL, OWN, loopback=False, now=NOW) is user
+        assert verify(session, OWN, loopback=False) is user
 
 
 def test_a_right_first_password_from_elsewhere_counts_no_failure(sessions: Sessions) -> None:
-    """Whoever types the right password on the wrong machine is not locked out of the right one."""
+    """Whoever types the right password on the wrong machine does not have to wait there."""
     with transaction(sessions) as session:
         user, first = _add(session)
-        for _ in range(logins.FREE_ATTEMPTS + 1):
-            assert logins.verify_password(session, EMAIL, first, loopback=False, now=NOW) is None
-        assert user.locked_until is None
+        for _ in range(guesses.FREE_ATTEMPTS + 1):
+            assert verify(session, first, loopback=False) is None
+        users.change_password(session, of_user(user), user, first, OWN, now=NOW)
+        assert verify(session, OWN, loopback=False) is user
 
 
-def test_wrong_passwords_lock_for_a_while(sessions: Sessions, clock: FrozenClock) -> None:
-    """After five wrong ones even the right one is refused, until the lock ends; success forgets the failures."""
+def test_wrong_passwords_make_their_network_wait(sessions: Sessions, clock: FrozenClock) -> None:
+    """After five wrong ones even the right one is refused there, for a minute and then twice as long each time, at most
+    a quarter of an hour; trying meanwhile makes it no longer, and the right password forgets the failures."""
     with transaction(sessions) as session:
         user, first = _add(session)
-        for _ in range(logins.FREE_ATTEMPTS):
-            assert logins.verify_password(session, EMAIL, "wrong", loopback=True, now=clock.now()) is None
-        assert logins.verify_password(session, EMAIL, first, loopback=True, now=clock.now()) is None
-        assert user.locked_until is not None
-        assert user.locked_until - clock.now() <= logins.LONGEST_LOCK
-        clock.set(user.locked_until)
-        assert logins.verify_password(session, EMAIL, first, loopback=True, now=clock.now()) is user
-        assert user.failed_logins == 0
+        for number in range(guesses.FREE_ATTEMPTS + 7):
+            assert verify(session, "wrong", now=clock.now()) is None
+            row = session.scalars(select(LoginFailure)).one()
+            if number < guesses.FREE_ATTEMPTS - 1:
+                assert row.blocked_until is None
+                continue
+            assert row.blocked_until is not None
+            wait = row.blocked_until - clock.now()
+            assert wait == min(timedelta(minutes=2 ** (row.failures - guesses.FREE_ATTEMPTS)), guesses.LONGEST_WAIT)
+            assert verify(session, first, now=clock.now()) is None
+            assert row.blocked_until - clock.now() == wait
+            clock.set(row.blocked_until)
+        assert verify(session, first, now=clock.now()) is user
+        assert (row.failures, row.blocked_until) == (0, None)
+
+
+def test_the_owner_gets_in_from_another_network(sessions: Sessions) -> None:
+    """Somebody who guesses without end keeps the account's owner out nowhere but where he guesses himself."""
+    with transaction(sessions) as session:
+        user, _ = _add(session)
+        user.password_hash, user.must_change_password = passwords.hash_of(OWN), False
+        there = guesses.network_of("203.0.113.7")
+        for _ in range(50):
+            assert verify(session, "wrong", network=there, loopback=False) is None
+        assert verify(session, OWN, network=guesses.network_of("203.0.113.200"), loopback=False) is None
+        assert verify(session, OWN, network=guesses.network_of("198.51.100.7"), loopback=False) is user
+        assert verify(session, OWN) is user
+
+
+def test_failures_are_forgotten_with_time(sessions: Sessions, clock: FrozenClock) -> None:
+    """Every quarter of an hour without a failure halves them; a day later nothing is kept of them."""
+    with transaction(sessions) as session:
+        _add(session)
+        for _ in range(guesses.FREE_ATTEMPTS - 1):
+            verify(session, "wrong", now=clock.now())
+        verify(session, "wrong", now=clock.advance(guesses.HALVED_AFTER))
+        row = session.scalars(select(LoginFailure)).one()
+        assert (row.failures, row.blocked_until) == (3, None)
+        verify(session, "wrong", network="198.51.100.0/24", now=clock.advance(guesses.KEPT + timedelta(minutes=1)))
+        session.expire_all()
+        assert [one.network for one in session.scalars(select(LoginFailure))] == ["198.51.100.0/24"]
+
+
+def test_guesses_at_nobody_cost_the_same_and_are_counted_alike(sessions: Sessions) -> None:
+    """Whether an address has an account shows neither in the answer nor in what is done for it."""
+    with transaction(sessions) as session:
+        _add(session)
+        for email in (EMAIL, "nobody@demo.example"):
+            for _ in range(guesses.FREE_ATTEMPTS):
+                assert verify(session, "wrong", email=email) is None
+        kept = [(row.failures, row.blocked_until) for row in session.scalars(select(LoginFailure))]
+        assert len(kept) == 2
+        assert kept[0] == kept[1]
+
+
+def test_a_new_password_ends_the_waiting_everywhere(sessions: Sessions) -> None:
+    """What was guessed of the old password is nothing to the new one."""
+    with transaction(sessions) as session:
+        user, _ = _add(session)
+        for network in ("203.0.113.0/24", guesses.HERE):
+            for _ in range(guesses.FREE_ATTEMPTS):
+                verify(session, "wrong", network=network)
+        fresh = users.reset_password(session, CLI, user, now=NOW)
+        assert verify(session, fresh) is user
+
+
+@pytest.mark.parametrize(
+    ("peer", "network"),
+    [
+        ("203.0.113.77", "203.0.113.0/24"),
+        ("::ffff:203.0.113.77", "203.0.113.0/24"),
+        ("2001:db8:1:2ff::1", "2001:db8:1:200::/56"),
+        ("", guesses.HERE),
+        ("unix:", guesses.HERE),
+    ],
+)
+def test_a_network_is_where_one_guesser_easily_moves(peer: str, network: str) -> None:
+    """A /24 of IPv4, however it is written; a /56 of IPv6; this machine where there is no address."""
+    assert guesses.network_of(peer) == network
 
 
 def test_nobody_and_the_disabled_are_refused_alike(sessions: Sessions) -> None:
@@ -103,10 +195,10 @@ def test_nobody_and_the_disabled_are_refused_alike(sessions: Sessions) -> None:
     with transaction(sessions) as session:
         user, first = _add(session)
         users.disable_user(session, CLI, user, now=NOW)
-        assert logins.verify_password(session, EMAIL, first, loopback=True, now=NOW) is None
-        assert logins.verify_password(session, "nobody@demo.example", first, loopback=True, now=NOW) is None
+        assert verify(session, first, loopback=True) is None
+        assert verify(session, first, email="nobody@demo.example", loopback=True) is None
         users.enable_user(session, CLI, user, now=NOW)
-        assert logins.verify_password(session, EMAIL, first, loopback=True, now=NOW) is user
+        assert verify(session, first, loopback=True) is user
 
 
 def test_login_is_kept_by_hash_and_ends(sessions: Sessions) -> None:
@@ -191,7 +283,7 @@ def test_administrator_resets_and_changes_roles_but_not_his_own(sessions: Sessio
         admin = of_user(_add(session, "admin", "boris@demo.example")[0])
         again = users.reset_password(session, admin, user, now=NOW)
         assert again != first
-        assert logins.verify_password(session, EMAIL, first, loopback=True, now=NOW) is None
+        assert verify(session, first, loopback=True) is None
         users.set_role(session, admin, user, "legal", now=NOW)
         assert user.role == "legal"
         himself = users.get_user(session, admin.name)

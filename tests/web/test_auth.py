@@ -59,6 +59,20 @@ def test_one_address_cannot_try_for_ever(browser: Browser, person: Callable[...,
     assert browser.log_in(email).status_code == 303
 
 
+def test_a_guesser_keeps_the_owner_out_of_his_own_network_only(browser: Browser, person: Callable[..., str]) -> None:
+    """After wrong passwords from one network its neighbours wait too, with the same answer; from elsewhere the owner
+    logs in at once."""
+    email = person()
+    browser.client.environ_base["REMOTE_ADDR"] = "203.0.113.7"
+    wrong = [browser.log_in(email, "wrong password here") for _ in range(6)]
+    browser.client.environ_base["REMOTE_ADDR"] = "203.0.113.9"
+    waits = browser.log_in(email)
+    assert waits.status_code == 422
+    assert {_without_tokens(one.text) for one in wrong} == {_without_tokens(waits.text)}
+    browser.client.environ_base["REMOTE_ADDR"] = "198.51.100.9"
+    assert browser.log_in(email).status_code == 303
+
+
 def test_a_first_password_works_on_this_machine_only_and_must_be_changed(
     browser: Browser, sessions: Sessions, clock: FrozenClock
 ) -> None:
