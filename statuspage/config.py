@@ -320,7 +320,11 @@ _PROXY = """
 `/metrics` and first passwords work on this machine only. Whatever comes from a trusted proxy counts as a visitor's:
 with 127.0.0.1 in TRUSTED_PROXIES this machine's own requests do too, so `/metrics` answers 404 and the first log-in is
 refused. Let the proxy connect from an address of its own instead: in nginx `proxy_bind 127.0.0.2;`, with
-TRUSTED_PROXIES=127.0.0.2."""
+TRUSTED_PROXIES=127.0.0.2.
+
+Wrong passwords count for the account and the network they came from (a /24, or a /56 of IPv6): after five the next
+try waits a minute, then twice as long each time, a quarter of an hour at most, and only there. Behind a proxy that is
+not in TRUSTED_PROXIES everybody comes from the proxy's network, so that one who guesses makes all wait: name it."""
 
 
 def _fields() -> list[tuple[str, FieldInfo]]:
