@@ -31,6 +31,8 @@ class EngineOptions:
         timedelta(hours=6),
     )
     """When after `sending` the provider is asked about an unknown one; after the last it stays as it is."""
+    overdue_after: tuple[timedelta, ...] = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
+    """When after `sending` the provider is asked about an SMS that it took and has told nothing final of."""
     sms_rate: int = 0
     sms_cap: int = 3
     quiet_start: time = time(22)

@@ -20,6 +20,7 @@ from statuspage.jobs.compose import Composer
 from statuspage.jobs.expander import Expander
 from statuspage.jobs.lane import Lane
 from statuspage.jobs.options import EngineOptions
+from statuspage.jobs.overdue import ask_about_overdue
 from statuspage.jobs.reconcile import reconcile
 from statuspage.jobs.turn import Means
 from statuspage.jobs.turnstile import Turnstile, write_lazily
@@ -107,7 +108,8 @@ class Sender:
 
     async def _asking(self, notifier: Notifier) -> None:
         async def step() -> bool:
-            return await reconcile(self._means, notifier) > 0
+            asked = await reconcile(self._means, notifier)
+            return asked > 0 or await ask_about_overdue(self._means, notifier) > 0
 
         await self._repeat("reconcile", step, RECONCILE_SECONDS)
 

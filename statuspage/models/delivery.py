@@ -19,7 +19,8 @@ class Delivery(Base):
 
     `address` becomes NULL when the person is erased; `address_hash` stays ("none:<contact id>" where none was).
     `dedupe` is empty, or tells apart messages to one address within a standing campaign (confirmations).
-    `not_before` of a pending one is when it may go, of an unknown one when the provider is asked about it next.
+    `not_before` of a pending one is when it may go; of an unknown one, and of an SMS that the provider took and told
+    nothing final of, when the provider is asked about it next.
     """
 
     __tablename__ = "delivery"
