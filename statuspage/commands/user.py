@@ -14,12 +14,22 @@ from statuspage.services.actor import CLI
 
 @click.group()
 def user() -> None:
-    """People who work with the console."""
+    """People who work with the console. Make the first administrator here; he adds the others under Users.
+
+    \b
+    viewer       reads incidents and reports
+    call_centre  also finds people, and sees who is not suspended
+    engineer     declares, updates, resolves, drafts and starts campaigns
+    approver     agrees to campaigns and promises of others, writes none
+    manager      both, yet never approves his own; the review, the audit
+    legal        agrees to words about security; erases people; the audit
+    admin        people and settings, all else but approving
+    """
 
 
 @user.command()
 @click.argument("email")
-@click.option("--role", required=True, help="viewer, call_centre, engineer, approver, manager, legal or admin.")
+@click.option("--role", required=True, help="One of those that `statuspage user --help` explains.")
 @click.option("--name", default="", help="As colleagues know the person.")
 @click.option("--locale", default=None, help="Language of the console.")
 @click.pass_obj

@@ -30,7 +30,7 @@ from statuspage.web.wiring import now, wiring
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 LOCALE = "locale"
-_OTHER_CATALOGUES = ("page.", "report.", "form.")
+_OTHER_CATALOGUES = ("page.", "report.", "form.", "act.")
 _BOXES = frozenset({"components", "not_affected", "segments", "regions", "channels"})
 _PART_OF = {"sending": "campaigns"} | dict.fromkeys(
     ("room", "updates", "lifecycle", "playbook", "grace", "report"), "incidents"
@@ -75,6 +75,7 @@ def furnish(app: Flask) -> None:
         clock_name=clock_name,
         zone_name=zone_name,
         actor_name=actor_name,
+        act_name=act_name,
         gap_text=gap_text,
         playbook_reason=playbook_reason,
         why=why,
@@ -242,6 +243,11 @@ def actor_name(names: Mapping[str, str], actor: str) -> str:
     """A person by name; for the rest what it is that acted."""
     key = f"report.who.{actor}"
     return t(key) if key in catalogue(locale()) else names.get(actor, actor)
+
+
+def act_name(key: str) -> str:
+    """What the audit calls an act ("incident.declared") or a thing ("entity.incident"), in words where we have them."""
+    return t(f"act.{key}") if f"act.{key}" in catalogue(locale()) else key.removeprefix("entity.")
 
 
 def clock_name(key: str) -> str:

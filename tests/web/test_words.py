@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 import statuspage
+from statuspage.domain.grace import GraceCause
 from statuspage.i18n import KNOWN_LOCALES, catalogue, slots
+from statuspage.services.clock_facts import REPORT_FILED
+from statuspage.services.words import APPROVED
 from statuspage.web.shell import TEMPLATES
 
 ASKED = re.compile(r'\bt\("([a-z0-9_.]+)"(?! ~)')
 FAMILY = re.compile(r'\bt\("([a-z0-9_.]+)" ~')
 REFUSING = {"RuleError", "NotAllowed", "NotFound"}
-OWN = ("page.", "report.", "form.")
+OWN = ("page.", "report.", "form.", "act.")
 TEMPLATE_FILES = sorted([*TEMPLATES.glob("console/**/*.html"), *TEMPLATES.glob("auth/*.html")])
 
 
@@ -79,3 +82,18 @@ def test_a_refusal_is_said_in_the_readers_language(name: str, locale: str) -> No
     known = catalogue(locale)
     silent = [code for code in codes - MACHINES_ONLY if f"console.refusal.{code.replace('.', '_')}" not in known]
     assert silent == []
+
+
+@pytest.mark.parametrize("locale", KNOWN_LOCALES)
+def test_the_audit_is_read_in_words(locale: str) -> None:
+    """Every act that a verb records, and every thing it is recorded on, has words beside its code."""
+    known = catalogue(locale)
+    acts, things = {APPROVED, REPORT_FILED, *(f"grace.{cause}" for cause in GraceCause)}, set[str]()
+    for path in sorted((Path(statuspage.__file__).parent / "services").glob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "audit.record":
+                for place, found in ((2, acts), (3, things)):
+                    word = call.args[place]
+                    found |= {str(word.value)} if isinstance(word, ast.Constant) else set()
+    assert [one for one in acts if f"act.{one}" not in known] == []
+    assert [one for one in things if f"act.entity.{one}" not in known] == []

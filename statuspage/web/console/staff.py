@@ -87,5 +87,5 @@ def _change(public_id: str, what: str, verb: Callable[[Session, User], None]) ->
 def _page(error: RuleError | None) -> str:
     with wiring().reading() as session:
         return shell.render(
-            "console/users/index.html", people=users.list_users(session), roles=sorted(ROLES), error=error
+            "console/users/index.html", people=users.list_users(session), roles=list(ROLES), error=error
         )
