@@ -24,12 +24,21 @@ def audit() -> None:
 @as_json
 @click.pass_obj
 def verify(parts: Composition, head: str | None, json_wanted: bool) -> None:
-    """Follow the chain from the first entry to the last."""
+    """Follow the chain from the first entry to the last, and hold the grace ledger against it."""
     with reading(parts) as session:
         count, broken = trail.verify(session)
         cut = head is not None and not trail.contains(session, head)
     if json_wanted:
-        print_json({"entries": count, "broken_at": None if broken is None else broken.entry_id})
+        ledger = None if broken is None else broken.ledger
+        print_json({"entries": count, "broken_at": None if broken is None else broken.entry_id, "ledger": ledger})
+    if broken is not None and broken.ledger is not None:
+        policy, revision = broken.ledger
+        wrote = "no entry wrote it" if broken.entry_id is None else f"entry {broken.entry_id} wrote another one"
+        raise RuleError(
+            "audit.ledger",
+            f"The chain holds for {count} entries, but the grace ledger was changed: of policy {policy}, revision "
+            f"{revision}, {wrote}.",
+        )
     if broken is not None:
         raise RuleError(
             "audit.broken",
@@ -38,7 +47,7 @@ def verify(parts: Composition, head: str | None, json_wanted: bool) -> None:
     if cut:
         raise RuleError("audit.cut", "The entry with that hash is gone: entries were removed.", "head")
     if not json_wanted:
-        click.echo(f"{count} entries, the chain holds.")
+        click.echo(f"{count} entries, the chain holds, and the grace ledger is what they wrote.")
 
 
 @audit.command()

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from statuspage.db import is_sqlite
 from statuspage.models import AuditEntry
 from statuspage.services.actor import Actor
+from statuspage.services.ledger_seal import Place, Seals
 
 GENESIS = "0" * 64
 _CHAIN_LOCK = 7462
@@ -27,9 +28,11 @@ Detail = dict[str, str | int | bool | list[str] | list[int] | None]
 
 @dataclass(frozen=True)
 class BrokenLink:
-    """The first entry whose hash does not follow from the one before."""
+    """The first entry whose hash does not follow from the one before; or, where the chain holds, the first whose row of
+    the grace ledger (`ledger`: policy and revision) is not what it wrote, None for a row that no entry wrote."""
 
-    entry_id: int
+    entry_id: int | None
+    ledger: Place | None = None
 
 
 def record(
@@ -63,13 +66,15 @@ def record(
 
 
 def verify(session: Session) -> tuple[int, BrokenLink | None]:
-    """How many entries hold, and the first that does not."""
-    previous, count = GENESIS, 0
+    """How many entries hold, and the first that does not. The grace ledger is checked against them."""
+    previous, count, seals = GENESIS, 0, Seals()
     for entry in entries(session):
         if entry.previous_hash != previous or entry.hash != _digest(entry):
             return count, BrokenLink(entry.id)
         previous, count = entry.hash, count + 1
-    return count, None
+        seals.note(entry)
+    wrong = seals.first_wrong(session)
+    return count, None if wrong is None else BrokenLink(*wrong)
 
 
 def contains(session: Session, kept: str) -> bool:

@@ -22,7 +22,7 @@ from statuspage.domain.grace import (
 from statuspage.domain.incident import Publication
 from statuspage.domain.roles import Permission
 from statuspage.models import AuditEntry, GraceAcknowledgement, GraceLedger, GracePolicy, Incident
-from statuspage.services import audit, grace_policies, page
+from statuspage.services import audit, grace_policies, ledger_seal, page
 from statuspage.services.actor import SYSTEM, Actor
 
 STANDING = (GraceState.ACTIVE, GraceState.TAIL)
@@ -217,19 +217,19 @@ def _write(
     policy.revision = policy.revision + 1 if old is not None else 1
     policy.state, policy.published_until = result.state, result.until
     session.flush()
-    session.add(
-        GraceLedger(
-            policy_id=policy.id,
-            revision=policy.revision,
-            at=now,
-            actor=actor.name,
-            cause=cause.value,
-            state=result.state,
-            old_until=old,
-            new_until=result.until,
-        )
+    row = GraceLedger(
+        policy_id=policy.id,
+        revision=policy.revision,
+        at=now,
+        actor=actor.name,
+        cause=cause.value,
+        state=result.state,
+        old_until=old,
+        new_until=result.until,
     )
+    session.add(row)
     detail: audit.Detail = {"revision": policy.revision, "until": result.until.isoformat(), "state": result.state.value}
+    detail[ledger_seal.SEAL] = ledger_seal.seal(policy.public_id, row)
     audit.record(session, actor, f"grace.{cause.value}", "grace_policy", policy.public_id, now, detail)
     page.bump(session)
 
