@@ -40,7 +40,7 @@ def history(reader: Reader) -> list[Item]:
         Item(
             id=_tag(reader, f"Incident/{incident.id}"),
             link=_link(reader, incident),
-            title=_plain(reader.say(incident.title)),
+            title=plain_title(reader.say(incident.title)),
             html=Markup("").join(_told(reader, update) for update in incident.updates),
             published=incident.created_at,
             updated=incident.updated_at,
@@ -58,7 +58,7 @@ def updates(reader: Reader) -> list[Item]:
         Item(
             id=_tag(reader, f"Update/{update.id}"),
             link=_link(reader, incident),
-            title=f"{reader.plain(f'incident_state.{update.state}')}: {_plain(reader.say(incident.title))}",
+            title=f"{reader.plain(f'incident_state.{update.state}')}: {plain_title(reader.say(incident.title))}",
             html=_told(reader, update),
             published=update.at,
             updated=max(update.updated_at, update.at),
@@ -159,14 +159,14 @@ def _feed(reader: Reader, items: list[Item], path: str, media_type: str) -> Feed
 
 
 def _title(reader: Reader) -> str:
-    return f"{_plain(reader.view.operator.name)}: {reader.plain('home')}"
+    return f"{plain_title(reader.view.operator.name)}: {reader.plain('home')}"
 
 
-def _plain(text: str) -> str:
-    """A title that holds no markup however often it is decoded: some readers take a title for HTML."""
-    while (decoded := unescape(text)) != text:
-        text = decoded
-    return text.replace("<", "‹").replace(">", "›")
+def plain_title(text: str) -> str:
+    """The text spelled so that it holds no markup however often it is decoded: some readers take a title for HTML."""
+    # The wide ampersand reads the same and begins no reference; "AT&T" begins none either and stays.
+    whole = text if unescape(text) == text else text.replace("&", "＆")
+    return whole.replace("<", "‹").replace(">", "›")
 
 
 def _latest(reader: Reader) -> list[IncidentView]:

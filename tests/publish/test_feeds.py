@@ -67,8 +67,8 @@ def test_the_json_feed_tells_machines_the_end_of_the_promise() -> None:
     ("title", "shown"),
     [
         ("<script>alert(1)</script> down", "‹script›alert(1)‹/script› down"),
-        ("&lt;img src=x onerror=alert(1)&gt;", "‹img src=x onerror=alert(1)›"),
-        ("&amp;amp;lt;b&ampgt;", "‹b›"),
+        ("&lt;img src=x onerror=alert(1)&gt;", "＆lt;img src=x onerror=alert(1)＆gt;"),
+        ("&amp;amp;lt;b&ampgt; &#x202e;", "＆amp;amp;lt;b＆ampgt; ＆#x202e;"),
         ("Top-up < 100 & AT&T", "Top-up ‹ 100 & AT&T"),
     ],
 )
