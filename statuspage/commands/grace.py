@@ -6,17 +6,22 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
+import structlog
+from sqlalchemy.exc import DBAPIError
 
 from statuspage.commands.desk import reading, writing
 from statuspage.commands.options import MOMENT, as_json, closing, moment
 from statuspage.commands.printing import local, print_facts, print_json, print_table
 from statuspage.composition import Composition
+from statuspage.db import transaction
 from statuspage.domain.address import normalise_iccid, normalise_msisdn
 from statuspage.models import GraceLedger, GracePolicy
 from statuspage.services import grace as verbs
-from statuspage.services import grace_check, grace_policies, incidents
+from statuspage.services import grace_check, grace_inquiries, grace_policies, incidents
 from statuspage.services.actor import CLI
 from statuspage.services.grace_check import Answer, Query
+
+logger = structlog.get_logger(__name__)
 
 _ICCID = ("89", 19)
 
@@ -89,12 +94,24 @@ def check(parts: Composition, address: str, at: str | None, json_wanted: bool) -
             (answer,) = grace_check.check(session, CLI, [query], now=now)
         else:
             (answer,) = grace_check.check_at(session, CLI, [query], then, now=now)
+        unkept = then is None and grace_inquiries.due(session, CLI, now=now)
     shown = _answer(answer) | {"why": _why(answer, parts.settings.zone)}
     if json_wanted:
         print_json(shown)
     else:
         ends = {name: local(shown[name], parts.settings.zone) for name in ("until", "promised_until")}
         print_facts(shown | ends | {"actions": list(shown["actions"])})
+    if unkept:
+        _note(parts)
+
+
+def _note(parts: Composition) -> None:
+    """The answer is out already: a database that takes no writes must not turn it into a failure."""
+    try:
+        with transaction(parts.sessions) as session:
+            grace_inquiries.note(session, CLI, now=parts.clock.now())
+    except DBAPIError as fault:
+        logger.warning("grace.inquiry_not_kept", error=type(fault.orig).__name__)
 
 
 def _query(parts: Composition, address: str) -> Query:

@@ -5,7 +5,7 @@ from statuspage.models.base import Base
 from statuspage.models.campaign import Campaign, CampaignCount
 from statuspage.models.component import Component, ComponentChange, ComponentGroup
 from statuspage.models.delivery import Attempt, Delivery, Inbound, Receipt
-from statuspage.models.grace import GraceAcknowledgement, GraceLedger, GracePolicy
+from statuspage.models.grace import GraceAcknowledgement, GraceInquiry, GraceLedger, GracePolicy
 from statuspage.models.idempotency import IdempotencyKey
 from statuspage.models.incident import Incident, IncidentComponent, IncidentUpdate
 from statuspage.models.lease import Lease
@@ -42,6 +42,7 @@ __all__ = [
     "Contact",
     "Delivery",
     "GraceAcknowledgement",
+    "GraceInquiry",
     "GraceLedger",
     "GracePolicy",
     "IdempotencyKey",

@@ -86,3 +86,13 @@ class GraceAcknowledgement(Base):
     actor: Mapped[str] = mapped_column(String(60))
     held: Mapped[int | None]
     suspended_in_error: Mapped[int | None]
+
+
+class GraceInquiry(Base):
+    """When somebody last asked whether a line is to be held: one row for each that asks, kept to the minute."""
+
+    __tablename__ = "grace_inquiry"
+
+    asker: Mapped[str] = mapped_column(String(60), primary_key=True)
+    """A public id, or cli, as the audit names actors."""
+    at: Mapped[datetime]

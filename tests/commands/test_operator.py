@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from statuspage.clock import FrozenClock
+from statuspage.db import transaction
+from statuspage.services import grace_inquiries
 from tests.commands.conftest import Run
+from tests.services.world import World
 
 
 def _json(run: Run, *arguments: str) -> Any:
@@ -111,7 +114,7 @@ def test_words_in_one_language_and_no_template(run: Run) -> None:
     assert run("incident", "withdraw", shown["id"])[0] == 0
 
 
-def test_grace_by_command_line(run: Run) -> None:
+def test_grace_by_command_line(run: Run, world: World) -> None:
     """Shown with its ledger, extended to the end of a day, checked now and in the past; never shortened."""
     incident = _json(run, "incident", "declare", "--template", "data_sim_outage")
     policy = incident["grace"][0]["policy"]
@@ -130,6 +133,10 @@ def test_grace_by_command_line(run: Run) -> None:
     code, told, _ = run("grace", "check", "+79161234567")
     assert "until 2026-11-29 00:00 MSK; the line is suspended not before 2026-11-29 09:00 MSK" in told
     assert "10 % an hour (staggered release); the line is in no subscriber file" in told
+    with transaction(world.sessions, read_only=True) as session:
+        asked = grace_inquiries.last(session)
+        assert asked is not None
+        assert asked.asker == "cli"
     before = _json(run, "grace", "check", "account:A-1", "--at", "2026-11-20T10:00")
     assert (before["decision"], before["why"]) == ("proceed", "No promise covers the line.")
     code, _, err = run("grace", "check", "12")

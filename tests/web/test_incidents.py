@@ -17,6 +17,8 @@ from statuspage.domain.component import ComponentState
 from statuspage.domain.incident import IncidentState, Publication
 from statuspage.models import Component, Incident, IncidentUpdate
 from statuspage.publish.publisher import publish
+from statuspage.services import grace_inquiries
+from statuspage.services.actor import CLI
 from tests.web.site import Browser, Build, declare
 
 pytestmark = pytest.mark.usefixtures("operator")
@@ -249,6 +251,29 @@ def test_a_promise_moves_later_and_never_earlier(engineer: Browser, clock: Froze
     assert refused.status_code == 422
     assert "never moves earlier" in refused.text
     assert clock.now().year == 2026
+
+
+def test_the_room_says_what_dunning_does(engineer: Browser, sessions: Sessions, clock: FrozenClock) -> None:
+    """Nobody asked or applied it yet; then somebody asked; then a system applies it, and falls behind the next day."""
+    room = f"/console/incidents/{declare(engineer)}"
+    page = engineer.get(room).text
+    assert "No dunning system has said that it applies revision 1." in page
+    assert "Dunning has not asked about any line since the declaration." in page
+    with transaction(sessions) as session:
+        grace_inquiries.note(session, CLI, now=clock.now())
+    assert "Dunning last asked 22.11 10:20 MSK (command line of the server)." in engineer.get(room).text
+    policy = page.partition('href="/console/grace/')[2].partition('"')[0]
+    address = f"/console/grace/{policy}"
+    engineer.get(address)
+    said: dict[str, object] = {"system": "dunning-1", "held": "812345", "suspended_in_error": "2"}
+    assert engineer.post(f"{address}/acknowledge", said).status_code == 303
+    page = engineer.get(room).text
+    assert "dunning-1 applies revision 1, 22.11 10:20 MSK." in page
+    assert "Lines held: 812\u202f345." in page
+    assert "Suspended in error: 2." in page
+    engineer.get(address)
+    assert engineer.post(f"{address}/extend", {"day": "2026-12-01"}).status_code == 303
+    assert "dunning-1 still applied revision 1 22.11 10:20 MSK; in force is 2." in engineer.get(room).text
 
 
 def _tell(browser: Browser, room: str, kind: str, **said: object) -> None:

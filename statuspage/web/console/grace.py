@@ -16,7 +16,7 @@ from statuspage.domain.grace import hard_cap
 from statuspage.domain.local_time import end_of_day
 from statuspage.domain.roles import Permission
 from statuspage.models import GracePolicy, Incident, User
-from statuspage.services import grace, grace_policies, incidents, texts
+from statuspage.services import grace, grace_inquiries, grace_policies, incidents, texts
 from statuspage.web import shell
 from statuspage.web.access import access, actor, person
 from statuspage.web.console import naming, touched
@@ -121,7 +121,9 @@ def _page(public_id: str, error: RuleError | None) -> str:
         incident = session.get(Incident, policy.incident_id) if policy.incident_id is not None else None
         ledger = grace_policies.ledger(session, policy)
         acknowledged = grace_policies.acknowledgements(session, policy)
+        asked = grace_inquiries.last(session)
         wrote = {one.actor for one in ledger} | {one.actor for one in acknowledged}
+        wrote |= set() if asked is None else {asked.asker}
         names = session.execute(select(User.public_id, User.name).where(User.public_id.in_(wrote))).all()
         return shell.render(
             "console/grace/show.html",
@@ -133,6 +135,7 @@ def _page(public_id: str, error: RuleError | None) -> str:
             incident_title=naming.picked(incidents.titles(session, [incident])[incident.id]) if incident else "",
             ledger=list(reversed(ledger)),
             acknowledged=acknowledged,
+            asked=asked,
             names=dict(names),
             cap=hard_cap(grace_policies.terms(policy, now())),
             lines=touched.lines_within(session, policy.segments, policy.regions),

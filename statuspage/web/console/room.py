@@ -17,16 +17,18 @@ from statuspage.domain.playbook import open_gate
 from statuspage.domain.proof import Fact
 from statuspage.domain.roles import Permission
 from statuspage.domain.route import RouteKind
-from statuspage.models import Campaign, GracePolicy, Incident, IncidentUpdate, PageRevision, PageState, User
+from statuspage.models import Campaign, GraceAcknowledgement, Incident, IncidentUpdate, PageRevision, PageState, User
 from statuspage.publish import proof
 from statuspage.services import (
     clock_facts,
     components,
     counts,
+    grace_inquiries,
     grace_policies,
     incidents,
     playbook,
     publication,
+    report_acts,
     routes,
     texts,
     updates,
@@ -99,7 +101,8 @@ def _what_people_see(session: Session, incident: Incident) -> dict[str, object]:
         "ways": _ways(session),
         "uncovered": _uncovered(session, incident),
         "policies": grace_policies.policies_of(session, incident),
-        "acknowledged": _acknowledged(session, incident),
+        "dunning": _dunning(session, incident),
+        "asked": _asked(session, incident),
         "gaps": publication.checklist(session, incident, operator()),
         "segment_names": [name for key, name in naming.segment_names(session) if key in incident.segments],
         "region_names": [name for key, name in naming.region_names(session) if key in incident.regions],
@@ -174,14 +177,21 @@ def _uncovered(session: Session, incident: Incident) -> list[tuple[str, str]]:
     return [(segments.get(segment, segment), regions.get(region, region)) for segment, region in pairs]
 
 
-def _acknowledged(session: Session, incident: Incident) -> set[int]:
-    """Policies whose present revision some dunning system applies."""
-    policies: list[GracePolicy] = grace_policies.policies_of(session, incident)
-    return {
-        policy.id
-        for policy in policies
-        if any(one.revision == policy.revision for one in grace_policies.acknowledgements(session, policy))
-    }
+def _dunning(session: Session, incident: Incident) -> dict[int, list[GraceAcknowledgement]]:
+    """policy row id → the newest word of each dunning system on it."""
+    said: dict[int, list[GraceAcknowledgement]] = {}
+    for policy in grace_policies.policies_of(session, incident):
+        newest = {one.system: one for one in reversed(grace_policies.acknowledgements(session, policy))}
+        said[policy.id] = [newest[system] for system in sorted(newest)]
+    return said
+
+
+def _asked(session: Session, incident: Incident) -> tuple[datetime, str] | None:
+    """When, since the incident was declared, dunning last asked about a line, and who that was."""
+    last = grace_inquiries.last(session)
+    if last is None or last.at < incident.declared_at:
+        return None
+    return last.at, shell.actor_name(report_acts.people(session, [last.asker]), last.asker)
 
 
 def _fact_text(fact: Fact, names: Mapping[str, str]) -> str:
