@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import Engine
 
 from notifiers.base import Channel
 from statuspage.clock import Clock
 from statuspage.config import Settings
-from statuspage.db import Sessions, make_engine, make_sessions, transaction
+from statuspage.db import Sessions, transaction
 from statuspage.domain.campaign import CampaignState
-from statuspage.jobs.turnstile import Turnstile, write_lazily
+from statuspage.jobs.gatherer import Gathered, Gatherer
+from statuspage.jobs.turnstile import Turnstile
 from statuspage.models import Campaign
 from statuspage.services import expansion, leases, recipients
 from statuspage.services.expansion import Staged
 from statuspage.services.leases import Held, LeaseLost
 
-FIRST_STRETCH = 500
-"""Small, so that the first message is at the provider before the audience is walked."""
-STRETCHES = (FIRST_STRETCH, 10_000, 100_000)
-STORED_AT_ONCE = 10_000
-HELD_SECONDS = 0.1
+STORED_AT_ONCE = 20_000
+HELD_SECONDS = 0.2
 """How long a transaction that stores may last: SQLite's other writers wait meanwhile."""
 LEASE_LENGTH = timedelta(seconds=60)
 
@@ -52,7 +50,7 @@ class Expander:
         self._clock = clock
         self._settings = settings
         self._owner = owner
-        self._own: Engine | None = None
+        self._gatherer = Gatherer(sessions, turnstile, settings)
         self._stored_at_once = STORED_AT_ONCE
 
     def run(self, stopped: Callable[[], bool]) -> bool:
@@ -78,66 +76,47 @@ class Expander:
         return True
 
     def close(self) -> None:
-        """Give back the connection and what it keeps in memory."""
-        engine, self._own = self._own, None
-        if engine is not None:
-            engine.dispose()
+        """Give back the connections and what they keep in memory."""
+        self._gatherer.close()
 
     def _expand(self, campaign_id: int, held: Held, stopped: Callable[[], bool]) -> None:
-        own = make_sessions(self._engine())
-        with self._turnstile.transaction(own) as session:
-            expansion.prepare(session)
-        step = 0
-        while not stopped():
-            size = STRETCHES[min(step, len(STRETCHES) - 1)]
-            step += 1
-            if not self._stretch(own, campaign_id, held, size):
-                return
+        with closing(self._gatherer.ahead(campaign_id)) as stretches:
+            for gathered in stretches:
+                if self._store(gathered, campaign_id, held, stopped) is None:
+                    return
+                if gathered.cursor is not None:
+                    with self._turnstile.transaction(gathered.sessions) as session:
+                        expansion.advance(session, campaign_id, gathered.cursor)
+        while self._sign_ups(campaign_id, held, stopped):
+            pass
 
-    def _stretch(self, own: Sessions, campaign_id: int, held: Held, size: int) -> bool:
-        """One stretch in every channel; False when the campaign is expanded or does not run any more."""
-        with transaction(own, read_only=True) as session:
-            campaign = session.get_one(Campaign, campaign_id)
-            stretch = expansion.next_stretch(session, campaign, size)
-            running, channels = campaign.state is CampaignState.RUNNING, [Channel(one) for one in campaign.channels]
-        if not running:
-            return False
-        if stretch is None:
-            return self._sign_ups(own, campaign_id, held)
-        for channel in channels:
-            with transaction(own, read_only=True) as session:
-                campaign = session.get_one(Campaign, campaign_id)
-                staged = expansion.stage(session, campaign, channel, stretch, self._settings)
-            if self._store(own, campaign_id, held, staged) is None:
-                return False
-        with self._turnstile.transaction(own) as session:
-            expansion.advance(session, campaign_id, stretch.until)
-        return True
-
-    def _sign_ups(self, own: Sessions, campaign_id: int, held: Held) -> bool:
-        """After the lines, whoever signed up on the page; when they are through, the campaign is expanded."""
-        with transaction(own, read_only=True) as session:
+    def _sign_ups(self, campaign_id: int, held: Held, stopped: Callable[[], bool]) -> bool:
+        """After the lines, whoever signed up on the page; False when they are through and the campaign is expanded, or
+        when it does not run any more."""
+        with transaction(self._sessions, read_only=True) as session:
             campaign = session.get_one(Campaign, campaign_id)
             channels = [one for one in map(Channel, campaign.channels) if recipients.takes_sign_ups(campaign, one)]
+        if campaign.state is not CampaignState.RUNNING or stopped():
+            return False
         for channel in channels:
-            with transaction(own, read_only=True) as session:
-                campaign = session.get_one(Campaign, campaign_id)
-                staged = expansion.stage_sign_ups(session, campaign, channel, self._settings)
-            stored = self._store(own, campaign_id, held, staged)
+            stored = self._store(self._gatherer.sign_ups(campaign_id, channel), campaign_id, held, stopped)
             if stored is None:
                 return False
             if stored:
                 return True
-        with self._turnstile.transaction(own) as session:
+        with self._turnstile.transaction(self._sessions) as session:
             expansion.finish(session, campaign_id, now=self._clock.now())
         return False
 
-    def _store(self, own: Sessions, campaign_id: int, held: Held, staged: Staged) -> int | None:
-        """How many rows came into the outbox; None when the campaign was stopped meanwhile."""
+    def _store(self, gathered: Gathered, campaign_id: int, held: Held, stopped: Callable[[], bool]) -> int | None:
+        """How many rows came into the outbox; None when the campaign or this process was stopped meanwhile."""
+        staged = gathered.staged
         first, stored = staged.first, 0
         while first < staged.last:
+            if stopped():
+                return None
             last = min(first + self._stored_at_once, staged.last)
-            with self._turnstile.transaction(own) as session:
+            with self._turnstile.transaction(gathered.sessions) as session:
                 now, begun = self._clock.now(), time.monotonic()
                 leases.renew(session, held, LEASE_LENGTH, now=now)
                 campaign = session.get_one(Campaign, campaign_id)
@@ -154,11 +133,3 @@ class Expander:
             self._stored_at_once = max(1_000, self._stored_at_once // 2)
         else:
             self._stored_at_once = min(STORED_AT_ONCE, self._stored_at_once * 2)
-
-    def _engine(self) -> Engine:
-        """One connection of its own: the temporary table lives on it."""
-        if self._own is None:
-            bound = self._sessions.kw["bind"]
-            self._own = make_engine(bound.url.render_as_string(hide_password=False), pool_size=1)
-            write_lazily(self._own, durable=False)
-        return self._own

@@ -25,7 +25,8 @@ def write_lazily(engine: Engine, *, durable: bool) -> None:
     """Let SQLite's log grow to 32 MB before its pages go to the file: a commit that moves them holds up everybody.
 
     With `durable` False a commit does not wait for the disk either. That is for rows that can be made again and that a
-    later, durable commit carries along: the log is one file, written in order.
+    later, durable commit carries along: the log is one file, written in order. Its temporary tables, which may hold
+    half a million people, then lie in a file that has no name.
     """
     if engine.dialect.name != "sqlite":
         return
@@ -34,6 +35,7 @@ def write_lazily(engine: Engine, *, durable: bool) -> None:
         connection.execute("PRAGMA wal_autocheckpoint=8000").close()
         if not durable:
             connection.execute("PRAGMA synchronous=NORMAL").close()
+            connection.execute("PRAGMA temp_store=FILE").close()
 
     event.listen(engine, "connect", tune)
 

@@ -59,14 +59,15 @@ def next_campaign(session: Session, *, started_by: datetime) -> int | None:
     return session.scalar(query.order_by(Campaign.priority, Campaign.id).limit(1))
 
 
-def next_stretch(session: Session, campaign: Campaign, size: int) -> Stretch | None:
-    """The next `size` rows to walk over; None at the end."""
+def next_stretch(session: Session, campaign: Campaign, size: int, after: int | None) -> Stretch | None:
+    """`size` rows to walk over, behind row `after` or else the campaign's cursor; None at the end."""
     walked = Line.id if campaign.told_by_id is None else Delivery.id
-    ahead = select(walked).where(walked > campaign.expand_cursor, walked <= (campaign.expand_until or 0))
+    behind = campaign.expand_cursor if after is None else after
+    ahead = select(walked).where(walked > behind, walked <= (campaign.expand_until or 0))
     if campaign.told_by_id is not None:
         ahead = ahead.where(Delivery.campaign_id == campaign.told_by_id)
     until = session.scalar(select(func.max(ahead.order_by(walked).limit(size).subquery().c.id)))
-    return None if until is None else Stretch(campaign.expand_cursor, until)
+    return None if until is None else Stretch(behind, until)
 
 
 def stage(session: Session, campaign: Campaign, channel: Channel, stretch: Stretch, settings: Settings) -> Staged:

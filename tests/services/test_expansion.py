@@ -12,7 +12,7 @@ from statuspage.clock import FrozenClock
 from statuspage.config import Settings
 from statuspage.db import Sessions, transaction
 from statuspage.domain.campaign import CampaignState
-from statuspage.jobs import expander
+from statuspage.jobs import expander, gatherer
 from statuspage.jobs.expander import Expander
 from statuspage.jobs.turnstile import Turnstile
 from statuspage.models import Campaign, Contact, Installation, Line
@@ -33,7 +33,7 @@ def configured(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expander, "STRETCHES", (7, 20))
+    monkeypatch.setattr(gatherer, "STRETCHES", (7, 20))
     monkeypatch.setattr(expander, "STORED_AT_ONCE", 6)
 
 
