@@ -19,7 +19,16 @@ from statuspage.composition import Composition
 from statuspage.domain.delivery import DeliveryState
 from statuspage.domain.errors import NotAllowed
 from statuspage.models import Delivery
-from statuspage.services import approval, campaign_course, campaign_texts, campaigns, guesses, incidents, logins
+from statuspage.services import (
+    approval,
+    campaign_course,
+    campaign_texts,
+    campaigns,
+    guesses,
+    incidents,
+    logins,
+    quiet_hours,
+)
 from statuspage.services import preview as previews
 from statuspage.services.actor import CLI, Actor, of_user
 from statuspage.services.campaigns import Edit
@@ -117,8 +126,7 @@ def request(parts: Composition, public_id: str, json_wanted: bool) -> None:
 @click.pass_obj
 def approve(parts: Composition, public_id: str) -> None:
     """Approve as another person, who types e-mail and password here. No token and no pipe approves."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise click.UsageError("A person approves: run this in a terminal, or approve in the console.")
+    _check_terminal()
     with reading(parts) as session:
         found = campaigns.get_campaign(session, public_id)
         shown, seen = previews.preview(session, found, parts.settings, now=parts.clock.now()), found.content_hash
@@ -132,6 +140,20 @@ def approve(parts: Composition, public_id: str) -> None:
         found = campaigns.get_campaign(session, public_id)
         approval.approve(session, person, found, seen_hash=str(seen), now=parts.clock.now())
     click.echo("Approved.")
+
+
+@campaign.command("override-quiet")
+@_ID
+@click.pass_obj
+def override_quiet(parts: Composition, public_id: str) -> None:
+    """Let its SMS out in quiet hours too, as another person who answers for it. It is approved anew after that."""
+    _check_terminal()
+    person = _person(parts)
+    click.confirm("Wake people up with this message?", abort=True)
+    with writing(parts) as session:
+        found = campaigns.get_campaign(session, public_id)
+        quiet_hours.override(session, person, found, now=parts.clock.now())
+    click.echo("Quiet hours are overridden. It waits for approval.")
 
 
 @campaign.command("break-glass")
@@ -257,6 +279,11 @@ def _delivery(one: Delivery) -> dict[str, Any]:
     names = ("id", "channel", "locale", "state", "reason", "attempt", "provider", "provider_id", "segments")
     later = ("error_code", "sending_at", "accepted_at", "final_at")
     return {name: getattr(one, name) for name in (*names, *later)}
+
+
+def _check_terminal() -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError("A person approves: run this in a terminal, or approve in the console.")
 
 
 def _person(parts: Composition) -> Actor:

@@ -36,6 +36,7 @@ def document(session: Session, campaign: Campaign) -> dict[str, Any]:
         "cost_ceiling": campaign.cost_ceiling,
         "currency": campaign.currency,
         "content_hash": campaign.content_hash,
+        "quiet_hours_overridden": campaign.quiet_override_by is not None,
         "break_glass": campaign.break_glass_reason is not None,
         "version": campaign.version,
         **{name: getattr(campaign, name) for name in _TIMES},

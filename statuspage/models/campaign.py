@@ -53,7 +53,7 @@ class Campaign(Base):
     approved_hash: Mapped[str | None] = mapped_column(String(64))
     break_glass_reason: Mapped[str | None] = mapped_column(Text)
     quiet_override_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
-    """The second person who allowed sending in quiet hours."""
+    """The second person who lets its SMS out in quiet hours; part of what is approved."""
     pause_reason: Mapped[str | None] = mapped_column(String(60))
     scheduled_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]

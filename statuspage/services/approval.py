@@ -60,18 +60,9 @@ def request_approval(
 
 def approve(session: Session, actor: Actor, campaign: Campaign, *, seen_hash: str, now: datetime) -> Campaign:
     """A second person agrees to exactly what he saw (`seen_hash`). Twice by the same person has one effect."""
-    actor.require(Permission.CAMPAIGN_APPROVE)
-    if actor.kind != "user" or actor.id is None:
-        raise NotAllowed(
-            "campaign.approval_by_person", "approver: only a person who has logged in approves.", "approver"
-        )
-    if session.get_one(User, actor.id).must_change_password:
-        # Whoever made the log-in has seen that password, so it does not tell one person from another.
-        raise NotAllowed(
-            "campaign.first_password", "approver: a first password approves nothing. Choose your own first.", "approver"
-        )
+    approver = check_person(session, actor, "approver")
     campaign_course.lock(session, campaign)
-    check_approver(authors(session, campaign), actor.id)
+    check_approver(authors(session, campaign), approver)
     if campaign.state is CampaignState.APPROVED and campaign.approved_by == actor.id:
         check_approved_content(campaign.approved_hash, seen_hash)
         return campaign
@@ -82,10 +73,23 @@ def approve(session: Session, actor: Actor, campaign: Campaign, *, seen_hash: st
     check_approved_content(campaign.content_hash, seen_hash)
     current = previews.current_hash(session, campaign, campaign_texts.going_out(session, campaign))
     check_approved_content(campaign.content_hash, current)
-    _approved(campaign, actor.id, now)
+    _approved(campaign, approver, now)
     session.flush()
     audit.record(session, actor, "campaign.approved", "campaign", campaign.public_id, now, {"hash": seen_hash})
     return campaign
+
+
+def check_person(session: Session, actor: Actor, field: str) -> int:
+    """Whoever approves is a person with a log-in of his own; the row id."""
+    actor.require(Permission.CAMPAIGN_APPROVE)
+    if actor.kind != "user" or actor.id is None:
+        raise NotAllowed("campaign.approval_by_person", f"{field}: only a person who has logged in approves.", field)
+    if session.get_one(User, actor.id).must_change_password:
+        # Whoever made the log-in has seen that password, so it does not tell one person from another.
+        raise NotAllowed(
+            "campaign.first_password", f"{field}: a first password approves nothing. Choose your own first.", field
+        )
+    return actor.id
 
 
 def break_glass(

@@ -46,7 +46,7 @@ def move(campaign: Campaign, to: CampaignState, now: datetime) -> None:
 def void_approval(campaign: Campaign) -> None:
     campaign.approved_by = campaign.approved_at = campaign.approved_hash = None
     campaign.break_glass_reason = campaign.scheduled_at = campaign.content_hash = None
-    campaign.generation = campaign.counted_at = None
+    campaign.generation = campaign.counted_at = campaign.quiet_override_by = None
     if campaign.estimated.get("own_ceiling") is False:
         # It followed from the preview that is void now.
         campaign.cost_ceiling = None

@@ -16,7 +16,7 @@ from statuspage.config import Settings
 from statuspage.domain.audience import comparisons, parse
 from statuspage.domain.campaign import CampaignContent, content_hash
 from statuspage.domain.message import sms_problems
-from statuspage.models import Campaign, Delivery, Incident, Line
+from statuspage.models import Campaign, Delivery, Incident, Line, User
 from statuspage.services import campaign_texts, components, recipients
 from statuspage.services.campaign_texts import Filled
 from statuspage.services.recipients import Select
@@ -120,6 +120,8 @@ def current_hash(session: Session, campaign: Campaign, texts: Mapping[str, str])
     others = {"incident": incident.public_id if incident else "", "basis": campaign.basis, "purpose": campaign.purpose}
     if campaign.told_by_id is not None:
         others["told_by"] = session.get_one(Campaign, campaign.told_by_id).public_id
+    if campaign.quiet_override_by is not None:
+        others["quiet_override_by"] = session.get_one(User, campaign.quiet_override_by).public_id
     if campaign.counted_at is not None:
         others |= {"counted_at": campaign.counted_at.isoformat(), "generation": str(campaign.generation)}
     if incident is not None and "component" in {one.field for one in comparisons(parse(campaign.audience))}:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -17,7 +17,7 @@ from statuspage.domain.grace import GraceAction, GraceExclusion, GraceState, Rel
 from statuspage.domain.hold import Decision
 from statuspage.domain.incident import IncidentState
 from statuspage.models import Account, Contact, GraceLedger, GracePolicy, Incident, Installation, Line, Region, Segment
-from statuspage.services import audit, grace, grace_check, grace_policies, ledger_seal
+from statuspage.services import grace, grace_check, grace_policies
 from statuspage.services.actor import CLI, Actor
 from statuspage.services.grace_check import Query
 from statuspage.services.grace_policies import PolicyDraft
@@ -181,52 +181,6 @@ def test_ledger_is_append_only(world: World) -> None:
         _open(world, session)
     with pytest.raises(DBAPIError, match="append-only"), transaction(world.sessions) as session:
         session.scalars(select(GraceLedger)).one().new_until = NOW
-
-
-def _behind_the_triggers(session: Session) -> None:
-    names = ("update", "delete", "replace") if session.get_bind().dialect.name == "sqlite" else ("change",)
-    for name in names:
-        on = "" if len(names) > 1 else " ON grace_ledger"
-        session.execute(text(f"DROP TRIGGER grace_ledger_no_{name}{on}"))
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE grace_ledger SET new_until = old_until WHERE revision = 2",
-        "UPDATE grace_ledger SET actor = 'somebody' WHERE revision = 2",
-        "DELETE FROM grace_ledger WHERE revision = 2",
-        "INSERT INTO grace_ledger (policy_id, revision, at, actor, cause, state, new_until) "
-        "SELECT policy_id, 3, at, actor, cause, state, new_until FROM grace_ledger WHERE revision = 2",
-    ],
-)
-def test_a_changed_ledger_is_found_by_the_audit(world: World, statement: str) -> None:
-    """A row changed, taken away or put in behind the triggers' back: the chain holds and names the row all the same."""
-    with transaction(world.sessions) as session:
-        engineer, _, policy = _open(world, session)
-        grace.extend(session, engineer, policy, END + DAY, now=NOW + timedelta(microseconds=123_457))
-        place = policy.public_id
-    with transaction(world.sessions) as session:
-        count, broken = audit.verify(session)
-        assert broken is None
-        _behind_the_triggers(session)
-        session.execute(text(statement))
-    with transaction(world.sessions, read_only=True) as session:
-        found = audit.verify(session)[1]
-        assert audit.verify(session)[0] == count
-    assert found is not None
-    inserted = statement.startswith("INSERT")
-    assert found.ledger == (place, 3 if inserted else 2)
-    assert (found.entry_id is None) == inserted
-
-
-def test_entries_of_before_the_digests_hold(world: World) -> None:
-    """A ledger that was written without digests is not called changed."""
-    with transaction(world.sessions) as session, pytest.MonkeyPatch.context() as before:
-        before.setattr(ledger_seal, "SEAL", "unused")
-        _open(world, session)
-    with transaction(world.sessions, read_only=True) as session:
-        assert audit.verify(session)[1] is None
 
 
 def test_policy_covers_only_whom_the_incident_touches(world: World) -> None:

@@ -85,3 +85,24 @@ def test_the_list_names_each_value_for_a_narrow_screen(engineer: Browser) -> Non
     page = engineer.get("/console/campaigns").text
     assert 'class="cards" role="table"' in page
     assert 'data-name="State"' in page
+
+
+def test_only_a_second_person_lets_sms_out_at_night(log_in: LogIn) -> None:
+    """The author sees that SMS wait; who may approve decides, by name, and then approves what the page shows anew."""
+    engineer, approver = log_in("engineer"), log_in("approver")
+    address = _draft(engineer)
+    engineer.get(f"{address}/preview")
+    engineer.post(f"{address}/request-approval")
+    page = engineer.get(address).text
+    assert "SMS wait from 22:00 to 08:00" in page
+    assert "override-quiet" not in page
+    assert engineer.post(f"{address}/override-quiet").status_code == 403
+    approver.get(address)
+    before = approver.filled(f"{address}/approve")
+    assert approver.post(f"{address}/override-quiet").status_code == 303
+    page = approver.get(address).text
+    assert "Not kept:" in page
+    after = approver.filled(f"{address}/approve")
+    assert approver.post(f"{address}/approve", before).status_code == 422
+    approver.get(address)
+    assert approver.post(f"{address}/approve", {**after, "once": "c" * 24}).status_code == 303

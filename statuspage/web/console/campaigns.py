@@ -16,7 +16,7 @@ from statuspage.domain.errors import RuleError
 from statuspage.domain.message import PLACEHOLDERS
 from statuspage.domain.roles import Permission
 from statuspage.models import Campaign, Delivery, Incident, User
-from statuspage.services import approval, campaign_texts, campaigns, counts, incidents, recipients
+from statuspage.services import approval, campaign_texts, campaigns, counts, incidents, quiet_hours, recipients
 from statuspage.services.campaigns import Edit
 from statuspage.web import shell
 from statuspage.web.access import access, actor, person
@@ -169,6 +169,9 @@ def page(public_id: str, error: RuleError | None) -> str:
             worked_on=person().id in approval.authors(session, campaign),
             approver=_name(session, campaign.approved_by),
             author=_name(session, campaign.author_id),
+            woken_by=_name(session, campaign.quiet_override_by),
+            quiet=wiring().settings,
+            quiet_decidable=campaign.state in quiet_hours.DECIDABLE and Channel.SMS in campaign.channels,
             break_glass_cap=wiring().settings.break_glass_cap,
             **_incident_of(session, campaign),
             **_progress(session, campaign),

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from statuspage.domain.campaign import EDITABLE, approval_needed
 from statuspage.domain.roles import Permission
 from statuspage.models import Campaign
-from statuspage.services import approval, campaign_course, campaign_texts, campaigns
+from statuspage.services import approval, campaign_course, campaign_texts, campaigns, quiet_hours
 from statuspage.services import preview as previews
 from statuspage.web import shell
 from statuspage.web.access import access, actor
@@ -86,6 +86,13 @@ def approve(public_id: str) -> ResponseReturnValue:
     """Agrees to exactly what the page showed: its hash comes back with the form."""
     seen = request.form.get("seen_hash", "")[:64]
     return _change(public_id, "approve", lambda db, one: approval.approve(db, actor(), one, seen_hash=seen, now=now()))
+
+
+@blueprint.post("/override-quiet")
+@access(Permission.CAMPAIGN_APPROVE)
+def override_quiet(public_id: str) -> ResponseReturnValue:
+    """This person answers for waking people; whoever approves agrees to that too."""
+    return _change(public_id, "override_quiet", lambda db, one: quiet_hours.override(db, actor(), one, now=now()))
 
 
 @blueprint.post("/break-glass")
