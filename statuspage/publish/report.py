@@ -21,8 +21,9 @@ from sqlalchemy.orm import Session
 from statuspage import i18n
 from statuspage.domain.clocks import Clock
 from statuspage.domain.component import ComponentState
-from statuspage.domain.playbook import Row
+from statuspage.domain.playbook import Row, RowState
 from statuspage.models import Component, Incident, Region, Route, Segment
+from statuspage.publish import proof
 from statuspage.publish.html import STATIC, environment
 from statuspage.services import components, incidents, playbook, reference, report_acts, routes, texts
 from statuspage.services.actor import Actor
@@ -67,7 +68,7 @@ def build(session: Session, actor: Actor, incident: Incident, operator: Operator
         measures=playbook.measure_texts(session, incident),
         recurrence=playbook.recurrence(session, incident).count,
         as_of=now,
-        people=report_acts.people(session, [*facts.actors(), *(row.by for row in rows)]),
+        people=report_acts.people(session, facts.actors()) | playbook.people_of(session, rows),
         components=components.worst_of(session, incident),
         names=_names(session, facts),
     )
@@ -114,7 +115,7 @@ class _Says:
         return known if isinstance(known, str) else self._report.people.get(actor, actor)
 
     def who_when(self, actor: str | None, at: datetime | None) -> str:
-        return self.who(actor) if at is None else self.t("who_when", who=self.who(actor), time=self.moment(at))
+        return self.who(actor) if at is None else self.t("who_when", who=self.who(actor), time=self.when(at))
 
     def name(self, entity: str, key: str) -> str:
         wording = self._report.names.get((entity, key))
@@ -145,6 +146,10 @@ class _Says:
     def moment(self, at: datetime | None) -> str:
         return self.t("not_yet") if at is None else self._moments.moment(at)
 
+    def when(self, at: datetime | None) -> str:
+        """`moment` for a cell among many: the head of the report says the zone once for all."""
+        return self.t("not_yet") if at is None else self._moments.day_and_time(at)
+
     def count(self, n: int | None) -> str:
         """Thousands apart by a narrow no-break space, which all three languages read."""
         return self.t("unknown") if n is None else f"{n:,}".replace(",", "\u202f")
@@ -158,11 +163,18 @@ class _Says:
         return ("< " if least else "") + str(format_percent(shown, "0.0%", locale=cldr))
 
     def why(self, row: Row) -> str:
+        """What a person said of the row, or why it is not needed; nothing where the facts alone speak."""
         if row.by is not None:
             return self.t("row.said", who=self.who(row.by), note=row.reason)
-        if row.reason:
-            return self.w(f"console.reason.{row.reason.removeprefix('playbook.')}")
-        return self.t("row.proved") if row.proved else ""
+        return self.w(f"console.reason.{row.reason.removeprefix('playbook.')}") if row.reason else ""
+
+    def proofs(self, row: Row) -> list[tuple[bool, str]]:
+        """Each fact for (True) and against the row."""
+        if row.state is RowState.NOT_NEEDED:
+            return []
+        words = {key: self.name(entity, key) for entity, key in self._report.names if entity == "segment"}
+        names = words | self._report.people
+        return [(fact.holds, proof.said(fact, self._moments, names)) for fact in row.facts]
 
     def clock_name(self, key: str) -> str:
         kind, _, name = key.partition(":")

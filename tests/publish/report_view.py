@@ -10,6 +10,7 @@ from statuspage.domain.component import ComponentState
 from statuspage.domain.delivery import DeliveryState
 from statuspage.domain.incident import CauseCategory, IncidentState, Publication
 from statuspage.domain.playbook import Row, RowState
+from statuspage.domain.proof import Fact
 from statuspage.models import Incident
 from statuspage.publish.report import Report
 from statuspage.services.report import (
@@ -154,12 +155,14 @@ FACTS = Facts(
     audit_holds=True,
 )
 
+PROVED = (Fact("on_page", True, at=at(0.2), by=ENGINEER), Fact("complete", False, names=("cause", "next_update")))
+
 REPORT = Report(
     incident=INCIDENT,
     title=said("Не работает оплата", "缴费暂不可用", "Payments are down"),
     facts=FACTS,
     rows=(
-        Row("page_tells", 1, RowState.DONE, at(0.5), True, at(0.3), False, None, "", False),
+        Row("page_tells", 1, RowState.DONE, at(0.5), True, at(0.3), False, None, "", False, PROVED),
         Row("dunning_muted", 2, RowState.DONE, at(1), False, at(2), True, APPROVER, "Rang the billing team.", False),
         Row(
             "settlement_partners",

@@ -95,6 +95,13 @@ def test_the_review_comes_after_resolving(log_in: LogIn, clock: FrozenClock, ses
     assert "磁盘已满。" in manager.get(f"{room}/report?locale=zh").text
 
 
+def test_a_reopening_says_what_becomes_of_the_services(engineer: Browser, clock: FrozenClock) -> None:
+    """What is left alone becomes as bad as it was, and the form says so instead of "normal"."""
+    page = engineer.get(f"{_resolved(engineer, clock)}/tell/reopen").text
+    assert "as before: down" in page
+    assert "as it is" not in page
+
+
 def test_reading_a_report_is_not_handing_it_in(log_in: LogIn, clock: FrozenClock) -> None:
     """Every role reads the report; only who may work on incidents is offered to hand it in, and may."""
     room = _resolved(log_in("engineer"), clock)

@@ -194,7 +194,7 @@ def _page(public_id: str, kind: Kind, error: RuleError | None) -> str:
             next_update_at=now() + _cadence(incident),
             expected_end_at=_still_ahead(incident.expected_end_at),
             credited_by_at=_still_ahead(incident.credited_by_at),
-            components=[(key, named[key], one) for key, one in components.states_of(session, incident).items()],
+            components=[(key, named[key], one) for key, one in _left_alone(session, incident, kind).items()],
             component_states=list(ComponentState),
             measures={key: naming.picked(one) for key, one in playbook.measure_texts(session, incident).items()},
             gate=open_gate(playbook.rows(session, incident, operator(), now())) if kind is Kind.RESOLVE else (),
@@ -220,6 +220,11 @@ def _words_page(public_id: str, place: str, error: RuleError | None) -> str:
             place=place,
             wording=wording,
         )
+
+
+def _left_alone(session: Session, incident: Incident, kind: Kind) -> dict[str, ComponentState]:
+    """What each component becomes when the form says nothing of it: as it is, or at a reopening as bad as it was."""
+    return (components.worst_of if kind is Kind.REOPEN else components.states_of)(session, incident)
 
 
 def _offered(kind: Kind, incident: Incident, asked: str) -> IncidentState:
