@@ -77,7 +77,7 @@ def test_the_main_job(engineer: Page, approver: Page, visit: Visit, shoot: Shoot
     shoot(engineer, "declare")
     engineer.click("button[value=published] >> nth=0")
     expect(engineer.locator("h1")).to_have_text(TITLES["en"])
-    expect(engineer.locator("text=On the page since")).to_be_visible()
+    expect(engineer.locator("p", has_text="On the page since")).to_be_visible()
     room = engineer.url
     shoot(engineer, "room")
 
