@@ -75,7 +75,7 @@ MEASURES: tuple[Measure, ...] = (
         _text(
             "Рассказать о сбое на странице на всех языках: с какого времени, что не работает, что работает, "
             "когда следующее сообщение.",
-            "在状态页用所有语言说明:何时开始、哪些不可用、哪些正常、何时再更新。",
+            "在状态页用所有语言说明：何时开始、哪些不可用、哪些正常、何时再更新。",
             "Say it on the page in every language: since when, what is down, what is not, when the next update comes.",
         ),
         ("engineer",), after=15 * _MINUTE,
@@ -84,7 +84,7 @@ MEASURES: tuple[Measure, ...] = (
         "told_directly", 2, "R1",
         _text(
             "Сообщить тем, кого сбой коснулся: не меньше 90 % из тех, с кем есть связь.",
-            "直接通知受影响的用户:可联系用户中至少 90% 已收到。",
+            "直接通知受影响的用户：可联系用户中至少 90% 已收到。",
             "Tell the affected subscribers directly: at least 90 % of those who can be reached.",
         ),
         ("engineer", "approver"), after=60 * _MINUTE, not_needed=_short,
@@ -103,7 +103,7 @@ MEASURES: tuple[Measure, ...] = (
         "service_routes", 4, "R1",
         _text(
             "Показать на странице, как управлять услугами без биллинга: USSD, голосовое меню или салон.",
-            "在状态页给出不依赖计费系统的业务办理方式:USSD、语音菜单或营业厅。",
+            "在状态页给出不依赖计费系统的业务办理方式：USSD、语音菜单或营业厅。",
             "Show on the page a way to manage services that does not depend on billing: USSD, IVR or a shop.",
         ),
         ("engineer",), after=30 * _MINUTE, lasting=False, judged=_broken,
@@ -112,7 +112,7 @@ MEASURES: tuple[Measure, ...] = (
         "grace_active", 5, "R1, RU 28",
         _text(
             "Включить отсрочку отключения для каждого затронутого сегмента; система взыскания её подтвердила.",
-            "为每个受影响的用户群启用不停机保障,催缴系统已确认。",
+            "为每个受影响的用户群启用不停机保障，催缴系统已确认。",
             "Have a grace policy in force for every affected segment, acknowledged by the dunning system.",
         ),
         ("engineer",), after=30 * _MINUTE, lasting=False,
@@ -130,7 +130,7 @@ MEASURES: tuple[Measure, ...] = (
         "repair_owned", 7, "R2",
         _text(
             "Назвать ответственного за ремонт, причину и ожидаемый срок — или сказать, что они пока неизвестны.",
-            "指定修复负责人;说明原因和预计恢复时间,未知也要说明。",
+            "指定修复负责人；说明原因和预计恢复时间，未知也要说明。",
             "Name who owns the repair; say the cause and the expected end, or say that they are unknown.",
         ),
         ("engineer",), after=15 * _MINUTE, lasting=False,
@@ -139,7 +139,7 @@ MEASURES: tuple[Measure, ...] = (
         "updates_on_time", 8, "R2",
         _text(
             "Вовремя рассказывать, что делается для устранения сбоя.",
-            "按时更新,每次说明正在采取的措施。",
+            "按时更新，每次说明正在采取的措施。",
             "Update on time, and say each time what is being done.",
         ),
         ("engineer",), anchor=Anchor.CADENCE, lasting=False,
@@ -148,7 +148,7 @@ MEASURES: tuple[Measure, ...] = (
         "restored_truthfully", 9, "R2",
         _text(
             "Сообщать о восстановлении, только когда это правда: зачисление платежей проверено, есть цифры.",
-            "确实恢复后才宣布恢复:入账已核实,并有数字为证。",
+            "确实恢复后才宣布恢复：入账已核实，并有数字为证。",
             "Say that it is restored only when it is true: crediting is verified, with figures.",
         ),
         ("engineer",), anchor=Anchor.GATE, lasting=False,
@@ -157,7 +157,7 @@ MEASURES: tuple[Measure, ...] = (
         "postmortem", 10, "R2",
         _text(
             "Опубликовать разбор: что случилось, какие меры приняты и кто за них отвечает.",
-            "公布事后分析:经过、改进措施及负责人。",
+            "公布事后分析：经过、改进措施及负责人。",
             "Publish the postmortem, with actions and their owners.",
         ),
         ("manager",), anchor=Anchor.RESOLVED, after=10 * _DAY,
@@ -166,7 +166,7 @@ MEASURES: tuple[Measure, ...] = (
         "call_centre", 11, "R3",
         _text(
             "Передать контакт-центру текст для операторов, голосового меню, USSD и салонов; он им пользуется.",
-            "客服中心已拿到话术;语音菜单、USSD 和营业厅文本已生成。",
+            "客服中心已拿到话术；语音菜单、USSD 和营业厅文本已生成。",
             "Give the call centre its script; the texts for IVR, USSD and shops are there.",
         ),
         ("call_centre",), after=15 * _MINUTE,
@@ -184,7 +184,7 @@ MEASURES: tuple[Measure, ...] = (
         "merchants", 13, "R3",
         _text(
             "Предупредить владельцев терминалов, дать им проверку связи и план на случай отказа.",
-            "通知 POS 终端商户,提供无服务排查和应急方案。",
+            "通知 POS 终端商户，提供无服务排查和应急方案。",
             "Tell the contacts of terminals; link the check for “no service” and the emergency plan.",
         ),
         ("engineer",), after=60 * _MINUTE,
@@ -194,7 +194,7 @@ MEASURES: tuple[Measure, ...] = (
         "partners", 14, "R3, RU 14",
         _text(
             "Уведомить роуминговых партнёров и корпоративных клиентов, если затронуты расчёты или счета.",
-            "如涉及结算或账单,通知漫游伙伴和集团客户。",
+            "如涉及结算或账单，通知漫游伙伴和集团客户。",
             "Tell roaming partners and business accounts, where settlement or invoices are touched.",
         ),
         ("manager",), after=4 * _HOUR,
@@ -204,7 +204,7 @@ MEASURES: tuple[Measure, ...] = (
         "security_words", 15, "RU 9",
         _text(
             "При угрозе безопасности согласовать формулировки с юристами и предупредить о мошенниках на странице.",
-            "涉及安全时:措辞经法务批准,页面提示防范诈骗。",
+            "涉及安全时：措辞经法务批准，页面提示防范诈骗。",
             "With a security cause: words approved by legal, and a warning of fraud on the page.",
         ),
         ("legal",), anchor=Anchor.GATE,
