@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
@@ -12,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -24,7 +22,8 @@ from statuspage.demo.checks import first_tries_left
 from statuspage.demo.peers import TwilioStandIn, status, text
 from statuspage.demo.people import write_csv
 from statuspage.demo.processes import Processes, add_settings, free_port
-from statuspage.models import Delivery
+from statuspage.domain.campaign import CampaignKind
+from statuspage.models import Campaign, Delivery
 
 SMS_FAULTS = (
     "busy=0.02,refuse=0.005,error=0.01,reset=0.01,error_after=0.002,reset_after=0.002,undelivered=0.01,lost=0.01"
@@ -201,7 +200,7 @@ class Story:
 
     def tell_the_end(self) -> None:
         """The drafted end notices are released and run; every callback is waited for."""
-        notices = {one["purpose"]: str(one["id"]) for one in self._campaigns() if one["kind"] == "end_notice"}
+        notices = self._end_notices()
         for purpose, campaign in notices.items():
             self._campaign(campaign, purpose)
         self._until("everybody who was told is told the end", self._tried(*notices), 300)
@@ -216,10 +215,11 @@ class Story:
         if "/cancel" in self.engineer.page:
             self.engineer.submit("/cancel$")
 
-    def _campaigns(self) -> list[dict[str, Any]]:
-        answer = self.processes.run("campaign", "status", "--incident", self.incident, "--json")
-        found: list[dict[str, Any]] = json.loads(answer)
-        return found
+    def _end_notices(self) -> dict[str, str]:
+        """purpose → public id of what the restoration drafted."""
+        query = select(Campaign.purpose, Campaign.public_id).where(Campaign.kind == CampaignKind.END_NOTICE)
+        with transaction(self.sessions, read_only=True) as session:
+            return dict(session.execute(query).all())
 
     def _tried(self, *purposes: str) -> Callable[[], bool]:
         """Whether everybody of these campaigns has been tried once; retries may still wait."""
