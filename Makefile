@@ -45,9 +45,10 @@ lint: $(TEST) ## ruff, mypy, import-linter
 	$(BIN)/mypy .
 	$(BIN)/lint-imports --no-cache
 
-proof: $(TEST) chromium debian $(PEERS) $(EXPORTER)/.installed ## in a real browser, and against what others wrote (installs it when root)
+proof: $(TEST) chromium debian $(PEERS) $(EXPORTER)/.installed ## in a real browser, against what others wrote (installs it when root), and a small demo
 	$(BIN)/python -m pytest tests/e2e
 	$(BIN)/python -m pytest tests/proof
+	$(BIN)/statuspage demo --subscribers 1000
 
 bench: $(TEST) ## every benchmark, each printing a ratio against its limit
 	@set -e; for file in bench/*.py; do echo "== $$file"; $(BIN)/python -m bench.$$(basename $$file .py); done
