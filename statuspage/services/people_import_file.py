@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -24,6 +25,9 @@ _FOREIGN = {
     b"\x1f\x8b": "a gzip archive",
 }
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
+Numbered = tuple[int, str]
+"""Number of a line, its text."""
 
 Refuse = Callable[[int, str], None]
 """Told the number of a line that is dropped and why."""
@@ -51,28 +55,57 @@ class PeopleFile:
         self.line = 0
         """Number of the last physical line that was handed out; the header's is 1."""
         self.row_line = 0
-        """Number of the line on which the last row began: a quoted cell may hold line ends."""
+        """Number of the line on which the last row began."""
+        self._taken: list[Numbered] = []
+        self._again: deque[Numbered] = deque()
 
     def rows(self, refuse: Refuse) -> Iterator[list[str]]:
-        """The cells of each row after the header, empty lines left out. `refuse` hears of lines that are no rows."""
+        """The cells of each row after the header, empty lines left out. `refuse` hears of lines that are no rows.
+
+        A quoted cell of a column that is ignored may hold line ends. A quote that nobody closes costs its own line:
+        what it swallowed is read again.
+        """
         csv.field_size_limit(FIELD_LIMIT)
-        reader = csv.reader(self._lines(refuse), delimiter=self.layout.separator)
+        lines = self._lines(refuse)
+        reader = self._reader(lines)
         header = True
         while True:
-            self.row_line = self.line + 1
-            try:
-                row = next(reader)
-            except StopIteration:
+            self._taken.clear()
+            row, fault = _next(reader)
+            if not self._taken:
                 return
-            except csv.Error as error:
-                refuse(self.row_line, "field_too_long" if "limit" in str(error) else "broken_quoting")
-                continue
-            if not row:
-                continue
-            if header:
-                header = False
-                continue
-            yield row
+            self.row_line = self._taken[0][0]
+            if len(self._taken) > 1 and (row is None or not self._may_hold_line_ends(row)):
+                self._again.extendleft(reversed(self._taken[1:]))
+                refuse(self.row_line, "open_quote")
+                reader = self._reader(lines)
+            elif row is None:
+                refuse(self.row_line, fault)
+            elif row and not header:
+                yield row
+            header = header and not row
+
+    def _reader(self, lines: Iterator[str]) -> Iterator[list[str]]:
+        return csv.reader(self._fed(lines), delimiter=self.layout.separator)
+
+    def _fed(self, lines: Iterator[str]) -> Iterator[str]:
+        """Lines that are to be read again, then new ones; each is noted with its number."""
+        while True:
+            if self._again:
+                number, line = self._again.popleft()
+            elif (following := next(lines, None)) is not None:
+                number, line = self.line, following
+            else:
+                return
+            self._taken.append((number, line))
+            yield line
+
+    def _may_hold_line_ends(self, row: list[str]) -> bool:
+        """Whether only a column that is ignored goes over the end of a line."""
+        if len(row) != self.layout.width:
+            return False
+        known = [row[place] for place in self.layout.columns.values()]
+        return all(any(cell in line for _, line in self._taken) for cell in known)
 
     def _lines(self, refuse: Refuse) -> Iterator[str]:
         rest, dropping = "", False
@@ -105,6 +138,14 @@ class PeopleFile:
             yield decoder.decode(block)
             block = self._source.read(BLOCK_BYTES)
         yield decoder.decode(b"", final=True)
+
+
+def _next(reader: Iterator[list[str]]) -> tuple[list[str] | None, str]:
+    """The next row, or None and why it is none."""
+    try:
+        return next(reader, []), ""
+    except csv.Error as error:
+        return None, "field_too_long" if "limit" in str(error) else "broken_quoting"
 
 
 def _fault(line: str) -> str | None:

@@ -88,13 +88,22 @@ def test_a_field_has_64_kb() -> None:
     assert refused == [(4, "field_too_long")]
 
 
-def test_a_quote_left_open_costs_at_most_a_field() -> None:
-    """A quote that nobody closes swallows lines up to the field limit, then the file goes on."""
-    lines = "".join(f"A{n},+79161234567,prepaid,moscow\n" for n in range(5_000))
-    _, rows, refused = read(f'{ENGLISH}"A2,+79161234567,prepaid,moscow\n{lines}'.encode())
-    assert refused == [(3, "field_too_long")]
-    assert len(rows) > 2_500
-    assert rows[-1][0] == "A4999"
+@pytest.mark.parametrize("following", [3, 5_000])
+@pytest.mark.parametrize("open_line", ['"A2,+79161234567,prepaid,moscow', 'A2,+79161234567,"prepaid,moscow'])
+def test_a_quote_left_open_costs_its_own_line(open_line: str, following: int) -> None:
+    """Every other line is read, however far the quote would reach, and the refusal names the line and the quote."""
+    lines = "".join(f"A{n},+79161234567,prepaid,moscow\n" for n in range(following))
+    _, rows, refused = read(f"{ENGLISH}{open_line}\n{lines}".encode())
+    assert refused == [(3, "open_quote")]
+    assert [row[0] for row in rows[1:]] == [f"A{n}" for n in range(following)]
+
+
+def test_two_open_quotes_do_not_close_each_other() -> None:
+    """What stands between two stray quotes is no cell: both lines are refused, the one between is read."""
+    lines = 'A2,"1,p,m\nA3,1,p,m\nA4,1",p,m\nA5,1,p,m\n'
+    _, rows, refused = read(f"{ENGLISH}{lines}".encode())
+    assert refused == [(3, "open_quote")]
+    assert [row[0] for row in rows[1:]] == ["A3", "A4", "A5"]
 
 
 def test_a_cell_may_hold_line_ends() -> None:
