@@ -170,7 +170,7 @@ def acknowledge(
     now: datetime,
 ) -> GraceAcknowledgement:
     """A dunning system says which revision it applies, and how many lines it holds or has suspended in error."""
-    actor.require(Permission.GRACE_CHECK)
+    actor.require(Permission.GRACE_EDIT)
     if not 1 <= len(system.strip()) <= 60:
         raise RuleError("grace.bad_system", "system: give the name of the system, 1 to 60 characters.", "system")
     if not 1 <= revision <= policy.revision or policy.published_until is None:

@@ -356,6 +356,9 @@ def test_dunning_acknowledges_a_revision(world: World) -> None:
         for revision, system, held in ((2, "dunning", 0), (0, "dunning", 0), (1, " ", 0), (1, "dunning", -1)):
             with pytest.raises(RuleError):
                 grace.acknowledge(session, engineer, policy, system=system, revision=revision, held=held, now=NOW)
+        agent = world.person(session, "call_centre")
+        with pytest.raises(NotAllowed):
+            grace.acknowledge(session, agent, policy, system="dunning", revision=1, now=NOW)
 
 
 def test_release_is_staggered(world: World) -> None:

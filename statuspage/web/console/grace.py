@@ -48,7 +48,7 @@ def extend(public_id: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/<public_id>/acknowledge")
-@access(Permission.GRACE_CHECK)
+@access(Permission.GRACE_EDIT)
 def acknowledge(public_id: str) -> ResponseReturnValue:
     """A person answers for a dunning system that cannot answer itself."""
     form = fields()
