@@ -22,7 +22,7 @@ def user() -> None:
     engineer     declares, updates, resolves, drafts and starts campaigns
     approver     agrees to campaigns and promises of others, writes none
     manager      both, yet never approves his own; the review, the audit
-    legal        agrees to words about security; erases people; the audit
+    legal        agrees to words about security; finds, erases and exports people; the audit
     admin        people and settings, all else but approving
     """
 

@@ -74,7 +74,8 @@ ROLES: Mapping[str, frozenset[Permission]] = MappingProxyType(
         "manager": _ENGINEER
         | _APPROVER
         | {_P.PLAYBOOK_EDIT, _P.POSTMORTEM_PUBLISH, _P.SUBSCRIBER_EXPORT, _P.SUBSCRIBER_ERASE, _P.AUDIT_VIEW},
-        "legal": _VIEW | {_P.WORDS_APPROVE, _P.SUBSCRIBER_ERASE, _P.SUBSCRIBER_EXPORT, _P.AUDIT_VIEW},
+        "legal": _VIEW
+        | {_P.WORDS_APPROVE, _P.SUBSCRIBER_VIEW, _P.SUBSCRIBER_ERASE, _P.SUBSCRIBER_EXPORT, _P.AUDIT_VIEW},
         "admin": frozenset(_P) - {_P.CAMPAIGN_APPROVE, _P.GRACE_APPROVE, _P.WORDS_APPROVE},
     }
 )

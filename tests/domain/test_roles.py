@@ -27,6 +27,12 @@ def test_writing_sending_and_approving_are_apart() -> None:
     assert all(P.WORDS_APPROVE not in granted for role, granted in ROLES.items() if role != "legal")
 
 
+def test_who_erases_or_exports_people_finds_them_first() -> None:
+    """No role reaches people's data past the page on which they are found."""
+    for granted in ROLES.values():
+        assert P.SUBSCRIBER_VIEW in granted or not {P.SUBSCRIBER_ERASE, P.SUBSCRIBER_EXPORT} & granted
+
+
 def test_every_permission_is_held_by_somebody() -> None:
     """There is no act that nobody may do."""
     assert frozenset().union(*ROLES.values()) == frozenset(Permission)
