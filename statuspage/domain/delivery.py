@@ -43,6 +43,7 @@ class Reason(StrEnum):
     MISSING_VALUE = "missing_value"
     BREAK_GLASS_CAP = "break_glass_cap"
     ERASED = "erased"
+    END_TOLD = "end_told"
 
 
 _S = DeliveryState

@@ -17,6 +17,7 @@ from statuspage.domain.campaign import (
     check_approver,
     check_break_glass,
 )
+from statuspage.domain.delivery import Reason
 from statuspage.domain.errors import NotAllowed, RuleError
 from statuspage.domain.roles import Permission
 from statuspage.models import AuditEntry, Campaign, User
@@ -146,6 +147,11 @@ def _freeze(session: Session, campaign: Campaign, settings: Settings, now: datet
     if recipients.hold_generation(session) != campaign.generation:
         raise RuleError(
             "campaign.file_came_in", "audience: a newer subscriber file came in while people were counted. Ask again.",
+            "audience",
+        )
+    if not found.recipients and any(one.left_out.get(Reason.END_TOLD) for one in found.channels):
+        raise RuleError(
+            "campaign.end_told", "audience: another end notice of the incident has told all of them. Cancel this one.",
             "audience",
         )
     if not found.recipients:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from statuspage.domain import clocks
 from statuspage.domain.campaign import CampaignKind, CampaignState
 from statuspage.domain.clocks import PROFILES, Clock, ClockFacts, ClockProfile, PublicUpdate, Told
-from statuspage.domain.delivery import DeliveryState
+from statuspage.domain.delivery import DeliveryState, Reason
 from statuspage.domain.incident import OPEN, IncidentState
 from statuspage.models import AuditEntry, Campaign, Delivery, Incident, IncidentUpdate, Suppression
 from statuspage.services import counts
@@ -60,17 +60,59 @@ def public_updates(session: Session, incident: Incident) -> tuple[PublicUpdate, 
 
 def told(session: Session, incident: Incident) -> tuple[Told, ...]:
     """Whom campaigns of the incident told, campaign by campaign and channel by channel, and since when each knows the
-    end. An end notice that was cut off, or left a channel out, is none for those whom it does not reach."""
+    end. An end notice that was cut off, or left a channel out, is none for those whom it does not reach; whom it left
+    out because another end notice told him knows it from that one."""
     query = select(Campaign).where(Campaign.incident_id == incident.id, Campaign.started_at.is_not(None))
     started = session.scalars(query.order_by(Campaign.id)).all()
     ends = [(one, _reaches_all(session, one)) for one in started if one.kind is CampaignKind.END_NOTICE]
     found: list[Told] = []
     for notice in (one for one in started if one.kind is CampaignKind.INCIDENT_NOTICE):
-        for channel in sorted(_reached(session, notice)):
-            if _may_be_told(session, notice, channel):
-                at = [end.first_accepted_at for end, to in ends if end.told_by_id == notice.id and channel in to]
-                found.append(Told(notice.public_id, channel, min((one for one in at if one is not None), default=None)))
+        found += [
+            Told(notice.public_id, channel, _end_told_at(session, notice, channel, ends))
+            for channel in sorted(_reached(session, notice))
+            if _may_be_told(session, notice, channel)
+        ]
     return tuple(found)
+
+
+def _end_told_at(
+    session: Session, notice: Campaign, channel: str, ends: list[tuple[Campaign, set[str]]]
+) -> datetime | None:
+    """Since when everybody whom the notice told by the channel knows the end; None while somebody does not."""
+    its = [end for end, to in ends if end.told_by_id == notice.id and channel in to]
+    own = [end for end in its if not _spares(session, end, channel)]
+    if own:
+        return min((end.first_accepted_at for end in own if end.first_accepted_at is not None), default=None)
+    since = notice.started_at
+    later = [end for end, _ in ends if since is not None and end.started_at is not None and end.started_at >= since]
+    at = [end.first_accepted_at for end in later if end.first_accepted_at is not None]
+    if not at or _somebody_missing(session, notice, channel, later):
+        return None
+    return min(at)
+
+
+def _spares(session: Session, end: Campaign, channel: str) -> bool:
+    """Whether it left somebody out because another end notice told him."""
+    spared = (one.n for one in counts.read(session, end.id) if one.channel == channel and one.reason == Reason.END_TOLD)
+    return sum(spared) > 0
+
+
+def _somebody_missing(session: Session, notice: Campaign, channel: str, ends: list[Campaign]) -> bool:
+    """Whether anybody whom the notice reached, and who may still be written to, stands in none of the end notices."""
+    end = aliased(Delivery)
+    cancelled = [one.id for one in ends if one.state is CampaignState.CANCELLED]
+    dropped = or_(
+        end.state == DeliveryState.CANCELLED, and_(end.state == DeliveryState.PENDING, end.campaign_id.in_(cancelled))
+    )
+    knows = select(end.id).where(
+        end.campaign_id.in_([one.id for one in ends]),
+        end.channel == Delivery.channel,
+        end.address_hash == Delivery.address_hash,
+        end.dedupe == "",
+        ~and_(dropped, end.attempt == 0),
+        func.coalesce(end.reason, "") != Reason.END_TOLD,
+    )
+    return session.scalar(_still_reached(notice, channel).where(~knows.exists()).limit(1)) is not None
 
 
 def _reached(session: Session, campaign: Campaign) -> set[str]:
@@ -96,17 +138,20 @@ def _reaches_all(session: Session, end: Campaign) -> set[str]:
 
 def _may_be_told(session: Session, campaign: Campaign, channel: str) -> bool:
     """Whether anybody it reached may still be written to: who opted out since, or is erased, is owed nothing."""
+    return session.scalar(_still_reached(campaign, channel).limit(1)) is not None
+
+
+def _still_reached(campaign: Campaign, channel: str) -> Select[int]:
     refused = select(Suppression.address_hash).where(
         Suppression.channel == Delivery.channel, Suppression.address_hash == Delivery.address_hash
     )
-    reached = select(Delivery.id).where(
+    return select(Delivery.id).where(
         Delivery.campaign_id == campaign.id,
         Delivery.channel == channel,
         Delivery.state.in_(_REACHED),
         Delivery.address.is_not(None),
         ~refused.exists(),
     )
-    return session.scalar(reached.limit(1)) is not None
 
 
 def _first_accepted(session: Session, incident: Incident) -> datetime | None:

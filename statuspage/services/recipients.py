@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
+from sqlalchemy.orm.exc import DetachedInstanceError
 
 from notifiers.base import Channel
 from statuspage.config import Settings
-from statuspage.domain.campaign import CampaignKind
+from statuspage.domain.campaign import CampaignKind, CampaignState
 from statuspage.domain.consent import LegalBasis
-from statuspage.domain.delivery import Reason
+from statuspage.domain.delivery import UNSENT, DeliveryState, Reason
 from statuspage.models import Campaign, Component, IncidentComponent, Installation
 from statuspage.services import audience_sql
 
@@ -65,7 +66,7 @@ _COUNTED = """
 AND NOT EXISTS (SELECT 1 FROM campaign k WHERE k.id = :campaign AND k.counted_at < COALESCE(b.confirmed_at, b.at))"""
 
 # No contact is asked: a later import may have replaced him, and what he was told he is told the end of.
-_TOLD = """FROM delivery o
+_TOLD = """FROM delivery o{ends}
 LEFT JOIN suppression s ON s.channel = o.channel AND s.address_hash = o.address_hash
 WHERE o.campaign_id = :told_by AND o.channel = :channel AND o.id > :after AND o.id <= :until
   AND o.state IN ('sending', 'accepted', 'sent', 'delivered', 'unknown')"""
@@ -73,6 +74,10 @@ _TOLD_SHAPE = """SELECT o.contact_id AS contact_id, CASE WHEN {reason} IS NULL T
   o.address_hash AS address_hash, o.locale AS locale, o.time_zone AS time_zone,
   CASE WHEN {reason} IS NULL THEN 'pending' ELSE 'suppressed' END AS state, {reason} AS reason
 """
+# By the unique index, so each joins at most one row to a person.
+_END = """
+LEFT JOIN delivery {end} ON {end}.campaign_id = :{end} AND {end}.channel = o.channel
+  AND {end}.address_hash = o.address_hash AND {end}.dedupe = '' AND {end}.state NOT IN ({void})"""
 
 
 def of_lines(
@@ -111,10 +116,41 @@ def of_sign_ups(channel: Channel, settings: Settings, *, anew: bool = False) -> 
 
 
 def of_told(campaign: Campaign, channel: Channel) -> Select:
-    """For an end notice: those whom the outage notice reached, or may have; after and until are its delivery ids."""
-    reason = _reason("o.address", "o.address IS NULL", "")
-    sql = _TOLD_SHAPE.format(reason=reason) + _TOLD
-    return Select(sql, {"channel": channel.value, "told_by": campaign.told_by_id})
+    """For an end notice: those whom the outage notice reached, or may have; after and until are its delivery ids.
+
+    Left out is whoever stands in the outbox of another end notice of the incident that was started after the outage
+    notice was: of two end notices that are expanded one after the other only the first one tells him. Two processes
+    that expand two of them in the same moment do not see each other's newest rows, and may both tell him.
+    """
+    session = object_session(campaign)
+    if session is None:
+        raise DetachedInstanceError("An end notice is read with the others of its incident: its session is closed.")
+    ends = {f"end_{one.id}": one for one in _other_ends(session, campaign)}
+    told = " OR ".join(f"{end}.id IS NOT NULL" for end in ends)
+    reason = _reason("o.address", "o.address IS NULL", f"WHEN {told} THEN '{Reason.END_TOLD.value}'" if told else "")
+    joined = "".join(_END.format(end=end, void=_void(one)) for end, one in ends.items())
+    others = {end: one.id for end, one in ends.items()}
+    return Select(
+        _TOLD_SHAPE.format(reason=reason) + _TOLD.format(ends=joined),
+        {"channel": channel.value, "told_by": campaign.told_by_id, **others},
+    )
+
+
+def _other_ends(session: Session, campaign: Campaign) -> list[Campaign]:
+    """An end told before the outage notice began was the end of an earlier break."""
+    query = select(Campaign).where(
+        Campaign.incident_id == campaign.incident_id,
+        Campaign.kind == CampaignKind.END_NOTICE,
+        Campaign.id != campaign.id,
+        Campaign.started_at >= select(Campaign.started_at).where(Campaign.id == campaign.told_by_id).scalar_subquery(),
+    )
+    return list(session.scalars(query.order_by(Campaign.id)))
+
+
+def _void(end: Campaign) -> str:
+    """States in which an end notice tells nobody: what a cancelled one has not handed over it never will."""
+    void = {DeliveryState.SUPPRESSED, DeliveryState.CANCELLED}
+    return ", ".join(f"'{one}'" for one in sorted(void | UNSENT if end.state is CampaignState.CANCELLED else void))
 
 
 def current_generation(session: Session) -> int:

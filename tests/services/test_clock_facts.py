@@ -69,8 +69,13 @@ def end_notice(world: World, incident: int, now: datetime) -> Clock:
 def test_each_audience_that_was_told_needs_its_own_end_notice(world: World, configured: Settings) -> None:
     """Subscribers told in time do not make the clock kept while merchants wait; it names whose notice is missing."""
     incident = world.incident()
-    told = [world.start(incident, configured, key) for key in ("outage", "merchants")]
+    told = [world.draft(incident, key) for key in ("outage", "merchants")]
+    with transaction(world.sessions) as session:
+        campaign = campaigns.get_campaign(session, told[0])
+        others = campaigns.Edit(audience="not segment = pos_m2m")
+        campaigns.edit_campaign(session, world.author, campaign, others, version=campaign.version, now=NOW)
     for one in told:
+        release(world, configured, one, NOW)
         deliver(world, configured, one, NOW + MINUTE)
     restored = NOW + timedelta(hours=1)
     ends = restore(world, incident, restored)
