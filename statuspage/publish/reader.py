@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from statuspage import i18n
 from statuspage.domain.component import Indicator, indicator
+from statuspage.domain.incident import CauseCategory, IncidentState
 from statuspage.domain.route import RouteKind, RouteState, show_order
 from statuspage.publish.bars import DAYS, bars, disturbed
 from statuspage.publish.crediting import Crediting, CreditingKind, crediting
@@ -270,7 +271,7 @@ class Reader:
             ("affects", self.names(tuple(one.name for one in named)) or None),
             ("regions", self.names(incident.regions, proper=True) or self.plain("incident.everywhere")),
             ("segments", self.names(incident.segments) or self.plain("incident.everyone")),
-            ("cause", self.plain(f"cause.{incident.cause}")),
+            ("cause", self._cause(incident)),
             ("expected", self._expected(incident)),
             ("next_update", self._due(incident.next_update_at, incident)),
             ("credited_by", self._due(incident.credited_by, incident)),
@@ -282,6 +283,11 @@ class Reader:
         """The state's words; once the crediting is confirmed they no longer say that it goes on."""
         done = incident.repaired and incident.credited_at is not None
         return self.plain("incident_state.credited" if done else f"incident_state.{incident.state}")
+
+    def _cause(self, incident: IncidentView) -> str | None:
+        """Nothing while the state says that the cause is found and the record does not say which."""
+        unsaid = incident.cause is CauseCategory.UNKNOWN and incident.state is IncidentState.IDENTIFIED
+        return None if unsaid else self.plain(f"cause.{incident.cause}")
 
     def _expected(self, incident: IncidentView) -> str | Markup | None:
         if not incident.is_open or incident.repaired:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import brotli
 import pytest
 
+from statuspage.domain.incident import CauseCategory, IncidentState
 from statuspage.publish.manifest import Manifest
 from statuspage.publish.site import CACHE_CONTROL, REFRESH, boundary, compress, render
 from statuspage.publish.view import PageView
@@ -43,6 +44,21 @@ def test_a_resolved_incidents_page_does_not_change_with_the_clock() -> None:
     later = render(replace(views.OUTAGE, as_of=views.NOON + timedelta(minutes=15), revision=8))
     path = f"/en/incidents/{views.PAST.id}"
     assert render(views.OUTAGE).artifacts[path].sha256 == later.artifacts[path].sha256
+
+
+@pytest.mark.parametrize(
+    ("state", "cause", "said"),
+    [
+        (IncidentState.IDENTIFIED, CauseCategory.UNKNOWN, False),
+        (IncidentState.IDENTIFIED, CauseCategory.DATABASE, True),
+        (IncidentState.INVESTIGATING, CauseCategory.UNKNOWN, True),
+    ],
+)
+def test_the_record_does_not_gainsay_its_state(state: IncidentState, cause: CauseCategory, said: bool) -> None:
+    """A cause that is found is not at the same time said to be unknown."""
+    incident = replace(views.INCIDENT, state=state, cause=cause)
+    site = render(replace(views.OUTAGE, incidents=(incident,)))
+    assert (b">Cause<" in site.artifacts[f"/en/incidents/{incident.id}"].body) is said
 
 
 def test_pages_and_data_carry_their_headers_and_no_cookie() -> None:
