@@ -124,16 +124,24 @@ def check_editable(incident: Incident) -> None:
 
 
 def declare_incident(
-    session: Session, actor: Actor, declaration: Declaration, *, idempotency_key: str | None = None, now: datetime
+    session: Session,
+    actor: Actor,
+    declaration: Declaration,
+    *,
+    idempotency_key: str | None = None,
+    request: str | None = None,
+    now: datetime,
 ) -> Incident:
     """Open an incident with its first update, components, playbook and grace policy, in one transaction.
 
-    The same `idempotency_key` gives the incident of the first time back. Raises RuleError naming the field.
+    The same `idempotency_key` gives the incident of the first time back. `request` is what was asked under it, where
+    `declaration` also holds what the moment of asking filled in. Raises RuleError naming the field.
     """
     actor.require(Permission.INCIDENT_EDIT)
     if declaration.publication is Publication.PUBLISHED:
         actor.require(Permission.INCIDENT_PUBLISH)
-    request = json.dumps(dataclasses.asdict(declaration), default=str, sort_keys=True)
+    if request is None:
+        request = json.dumps(dataclasses.asdict(declaration), default=str, sort_keys=True)
     if idempotency_key is not None:
         earlier = idempotency.earlier_result(session, _SCOPE, idempotency_key, request)
         if earlier is not None:

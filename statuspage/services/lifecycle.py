@@ -20,10 +20,13 @@ from statuspage.services.operator_facts import OperatorFacts
 from statuspage.services.texts import Texts
 from statuspage.services.updates import NewUpdate
 
+MOST_PAYMENTS = 2**31 - 1
+"""More than any operator's queue holds, and the most that its column does."""
+
 
 @dataclass(frozen=True)
 class Crediting:
-    """The figures by which a person answers that payments of the outage were credited."""
+    """A person's figures of the payments of the outage: `credited` is part of `queued`, `duplicated` of `credited`."""
 
     queued: int
     credited: int
@@ -86,36 +89,56 @@ def restore_incident(
     return update
 
 
-def verify_crediting(session: Session, actor: Actor, incident: Incident, figures: Crediting, *, now: datetime) -> None:
-    """A person confirms, with figures, that payments made during the outage were credited."""
+def verify_crediting(session: Session, actor: Actor, incident: Incident, figures: Crediting, *, now: datetime) -> bool:
+    """Keep a person's figures of the payments made during the outage; True when they verify that all were credited.
+
+    Fewer credited than queued are kept too, and whatever was verified before no longer stands.
+    """
     actor.require(Permission.INCIDENT_RESOLVE)
     lock(session, incident)
-    for name in ("queued", "credited", "duplicated"):
-        if getattr(figures, name) < 0:
-            raise RuleError(
-                "incident.bad_figure", f"{name}: {getattr(figures, name)} is no count. Give 0 or more.", name
-            )
+    _check_figures(figures)
     if incident.state not in RESTORED:
         raise RuleError(
             "incident.not_restored",
             f"state: the incident is {incident.state}; crediting is verified after the restoration. Restore it first.",
             "state",
         )
-    if figures.credited < figures.queued:
-        raise RuleError(
-            "incident.not_all_credited",
-            f"credited: {figures.credited} of {figures.queued} queued. Wait for the rest, or resolve with a reason.",
-            "credited",
-        )
     incident.payments_queued, incident.payments_credited = figures.queued, figures.credited
     incident.payments_duplicated = figures.duplicated
-    incident.crediting_verified_at, incident.crediting_verified_by = now, actor.id
+    verified = figures.credited == figures.queued
+    incident.crediting_verified_at = now if verified else None
+    incident.crediting_verified_by = actor.id if verified else None
     incident.updated_at = now
     session.flush()
     if incident.publication is Publication.PUBLISHED:
         page.bump(session)
     detail: audit.Detail = {name: getattr(figures, name) for name in ("queued", "credited", "duplicated")}
-    audit.record(session, actor, "incident.crediting_verified", "incident", incident.public_id, now, detail)
+    act = "incident.crediting_verified" if verified else "incident.crediting_unfinished"
+    audit.record(session, actor, act, "incident", incident.public_id, now, detail)
+    return verified
+
+
+def _check_figures(figures: Crediting) -> None:
+    """Counts, each a part of the one before it."""
+    for name in ("queued", "credited", "duplicated"):
+        count = getattr(figures, name)
+        if not 0 <= count <= MOST_PAYMENTS:
+            message = f"{name}: {count} is no count of payments. Give 0 to {MOST_PAYMENTS}."
+            raise RuleError("incident.bad_figure", message, name)
+    if figures.credited > figures.queued:
+        raise RuleError(
+            "incident.more_credited_than_queued",
+            f"credited: {figures.credited} is more than the {figures.queued} queued. Count only payments that were "
+            "queued, or correct queued.",
+            "credited",
+        )
+    if figures.duplicated > figures.credited:
+        raise RuleError(
+            "incident.more_duplicated_than_credited",
+            f"duplicated: {figures.duplicated} is more than the {figures.credited} credited. Count only credited "
+            "payments that were paid twice, or correct credited.",
+            "duplicated",
+        )
 
 
 def resolve_incident(

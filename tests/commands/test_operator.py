@@ -58,7 +58,15 @@ def test_whole_incident_by_command_line(run: Run, clock: FrozenClock) -> None:
     code, _, err = run("incident", "resolve", public_id)
     assert code == 1
     assert "crediting is verified" in err
-    assert run("incident", "crediting", public_id, "--queued", "7", "--credited", "7")[0] == 0
+    code, _, err = run("incident", "crediting", public_id, "--queued", "100", "--credited", "120")
+    assert code == 1
+    assert "credited: 120 is more than the 100 queued" in err
+    credit = ("incident", "crediting", public_id, "--queued", "7", "--credited")
+    assert run(*credit, "7")[:2] == (0, "Crediting is verified.\n")
+    code, out, _ = run(*credit, "6")
+    assert (code, out) == (0, "Recorded: 6 of 7 queued payments are credited. Crediting is not verified.\n")
+    assert run("incident", "resolve", public_id)[0] == 1
+    assert run(*credit, "7")[0] == 0
     resolved = _json(run, "incident", "resolve", public_id)
     assert (resolved["state"], resolved["grace"][0]["state"]) == ("resolved", "tail")
     rows = {one["row"]: one["state"] for one in _json(run, "playbook", "show", public_id)}
@@ -112,6 +120,22 @@ def test_words_in_one_language_and_no_template(run: Run) -> None:
     code, out, _ = run("incident", "show", shown["id"])
     assert "Invoices are late" in out
     assert run("incident", "withdraw", shown["id"])[0] == 0
+
+
+def test_the_same_key_declares_once(run: Run, clock: FrozenClock) -> None:
+    """The same command later answers with the same incident, whatever times it leaves open; another is refused."""
+    asked = ("incident", "declare", "--template", "billing_outage", "--owner", "engineer@demo.example", "--key", "k-1")
+    first = _json(run, *asked)
+    clock.advance(timedelta(seconds=40))
+    assert _json(run, *asked)["id"] == first["id"]
+    clock.advance(timedelta(hours=3))
+    again = _json(run, *asked)
+    assert (again["id"], again["started_at"]) == (first["id"], first["started_at"])
+    assert [one["id"] for one in _json(run, "incident", "list")] == [first["id"]]
+    code, _, err = run(*asked, "--started-at", "10:00")
+    assert code == 1
+    assert "used before for a different request" in err
+    assert run(*asked, "--draft")[0] == 1
 
 
 def test_grace_by_command_line(run: Run, world: World) -> None:

@@ -124,22 +124,49 @@ def test_gate_cannot_be_gone_round_by_a_plain_update(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("figures", "code"),
+    ("figures", "code", "said"),
     [
-        (Crediting(10, 9), "incident.not_all_credited"),
-        (Crediting(-1, 0), "incident.bad_figure"),
-        (Crediting(1, 1, -1), "incident.bad_figure"),
+        (Crediting(100, 120), "incident.more_credited_than_queued", "credited: 120 is more than the 100 queued."),
+        (Crediting(9, 9, 10), "incident.more_duplicated_than_credited", "duplicated: 10 is more than the 9 credited."),
+        (Crediting(9, 5, 6), "incident.more_duplicated_than_credited", "duplicated: 6 is more than the 5 credited."),
+        (Crediting(-1, 0), "incident.bad_figure", "queued: -1 is no count"),
+        (Crediting(1, -1), "incident.bad_figure", "credited: -1 is no count"),
+        (Crediting(1, 1, -1), "incident.bad_figure", "duplicated: -1 is no count"),
+        (Crediting(2**31, 1), "incident.bad_figure", "queued: 2147483648 is no count"),
     ],
 )
-def test_figures_that_do_not_add_up_are_refused(world: World, figures: Crediting, code: str) -> None:
-    """Crediting is not verified while payments are missing or counted below nothing."""
+def test_figures_that_cannot_be_are_refused(world: World, figures: Crediting, code: str, said: str) -> None:
+    """Counts below nothing, or more of a part than of the whole, are named with value and remedy, and not kept."""
     with transaction(world.sessions) as session:
         engineer, incident = _told(world, session)
         _restore(world, session, engineer, incident)
         with pytest.raises(RuleError) as refused:
             lifecycle.verify_crediting(session, engineer, incident, figures, now=NOW)
         assert refused.value.code == code
-        assert incident.crediting_verified_at is None
+        assert refused.value.field == said.partition(":")[0]
+        assert said in refused.value.message
+        assert (incident.crediting_verified_at, incident.payments_queued) == (None, None)
+
+
+def test_a_lower_figure_takes_the_verification_back(world: World) -> None:
+    """Whoever finds that fewer were credited than verified says so; it is kept, and resolving asks again."""
+    with transaction(world.sessions) as session:
+        engineer, incident = _told(world, session)
+        _restore(world, session, engineer, incident)
+        now = world.clock.advance(timedelta(minutes=1))
+        assert lifecycle.verify_crediting(session, engineer, incident, Crediting(10, 10, 2), now=now)
+        assert incident.crediting_verified_by == engineer.id
+        now = world.clock.advance(timedelta(minutes=1))
+        assert not lifecycle.verify_crediting(session, engineer, incident, Crediting(10, 9), now=now)
+        assert (incident.crediting_verified_at, incident.crediting_verified_by) == (None, None)
+        assert (incident.payments_queued, incident.payments_credited, incident.payments_duplicated) == (10, 9, 0)
+        told = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(1)).one()
+        assert told.action == "incident.crediting_unfinished"
+        with pytest.raises(RuleError) as refused:
+            _resolve(world, session, engineer, incident)
+        assert refused.value.code == "playbook.gate"
+        assert lifecycle.verify_crediting(session, engineer, incident, Crediting(10, 10), now=now)
+        _resolve(world, session, engineer, incident)
 
 
 def test_crediting_is_verified_after_the_restoration(world: World) -> None:

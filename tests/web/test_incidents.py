@@ -15,6 +15,7 @@ from statuspage.config import Settings
 from statuspage.db import Sessions, transaction
 from statuspage.domain.component import ComponentState
 from statuspage.domain.incident import IncidentState, Publication
+from statuspage.i18n import gettext
 from statuspage.models import Component, Incident, IncidentUpdate
 from statuspage.publish.publisher import publish
 from statuspage.services import grace_inquiries
@@ -148,8 +149,12 @@ def test_the_whole_course_of_an_outage(
     clock.advance(MINUTE)
     _tell(engineer, room, "restore")
     engineer.get(room)
-    wrong = engineer.post(f"{room}/crediting", {"queued": "10", "credited": "9"})
+    wrong = engineer.post(f"{room}/crediting", {"queued": "10", "credited": "11"})
     assert wrong.status_code == 422
+    assert gettext("en", "console.refusal.incident_more_credited_than_queued") in wrong.text
+    engineer.get(room)
+    assert engineer.post(f"{room}/crediting", {"queued": "10", "credited": "9"}).status_code == 303
+    assert gettext("en", "console.room.done_crediting_unfinished") in engineer.get(room).text
     assert engineer.post(f"{room}/crediting", {"queued": "10", "credited": "10"}).status_code == 303
     clock.advance(MINUTE)
     _tell(engineer, room, "resolve")

@@ -80,7 +80,8 @@ def credit(public_id: str) -> ResponseReturnValue:
         figures = Crediting(queued or 0, credited or 0, duplicated or 0)
         lifecycle.verify_crediting(session, actor(), incident, figures, now=now())
 
-    return _change(public_id, "crediting", verify)
+    said = "room.done_crediting" if credited == queued else "room.done_crediting_unfinished"
+    return _change(public_id, "crediting", verify, said)
 
 
 @blueprint.get("/facts")
@@ -125,11 +126,13 @@ def _moved(form: Fields, name: str, present: datetime | None) -> datetime | Keep
     return KEEP if unmoved or typed is None else typed
 
 
-def _change(public_id: str, what: str, verb: Callable[[Session, Incident], object]) -> ResponseReturnValue:
+def _change(
+    public_id: str, what: str, verb: Callable[[Session, Incident], object], done: str = ""
+) -> ResponseReturnValue:
     return act(
         f"incident.{what}.{public_id}",
         lambda session: verb(session, incidents.get_incident(session, public_id)),
-        done=f"room.done_{what}",
+        done=done or f"room.done_{what}",
         onward=url_for("room.show", public_id=public_id),
         page=lambda error: room.page(public_id, error),
     )
