@@ -103,7 +103,7 @@ def preview(parts: Composition, public_id: str, json_wanted: bool) -> None:
     if json_wanted:
         print_json({**preview_document(shown), "counted_for_approval": counted})
         return
-    print_preview(shown)
+    print_preview(shown, parts.settings.zone)
     if counted is not None:
         click.echo(f"\nCounted for the approval: {counted} messages, and it tells those. Request again to count anew.")
 
@@ -131,7 +131,7 @@ def approve(parts: Composition, public_id: str) -> None:
         found = campaigns.get_campaign(session, public_id)
         shown, seen = previews.preview(session, found, parts.settings, now=parts.clock.now()), found.content_hash
         frozen = campaign_texts.going_out(session, found)
-    print_preview(shown)
+    print_preview(shown, parts.settings.zone)
     for name, body in sorted(frozen.items()):
         click.echo(f"\n[{name}]\n{body}")
     person = _person(parts)

@@ -65,11 +65,20 @@ def preview_document(shown: Preview) -> dict[str, Any]:
         "content_hash": shown.content_hash,
         "missing": list(shown.texts.missing),
         "warnings": {locale: list(found) for locale, found in shown.warnings.items()},
+        "earlier": [
+            {
+                "id": one.campaign.public_id,
+                "name": one.campaign.name,
+                "started_at": one.campaign.started_at,
+                "messages": one.messages,
+            }
+            for one in shown.earlier
+        ],
         "texts": shown.texts.bodies,
     }
 
 
-def print_preview(shown: Preview) -> None:
+def print_preview(shown: Preview, zone: ZoneInfo) -> None:
     rows: list[tuple[object, ...]] = []
     for one in shown.channels:
         rows += [(one.channel, locale, n, one.segments_each.get(locale)) for locale, n in sorted(one.by_locale.items())]
@@ -84,5 +93,8 @@ def print_preview(shown: Preview) -> None:
     for locale, found in shown.warnings.items():
         facts[f"warning, {locale}"] = found
     print_facts(facts)
+    for notice in shown.earlier:
+        at = local(notice.campaign.started_at, zone)
+        click.echo(f"Already told by {notice.campaign.name}, {at}: {notice.messages} messages")
     for name, body in sorted(shown.texts.flat().items()):
         click.echo(f"\n[{name}]\n{body}")

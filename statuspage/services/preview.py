@@ -19,6 +19,7 @@ from statuspage.domain.message import sms_problems
 from statuspage.models import Campaign, Delivery, Incident, Line, User
 from statuspage.services import campaign_texts, components, recipients
 from statuspage.services.campaign_texts import Filled
+from statuspage.services.earlier_notices import Earlier, earlier_notices
 from statuspage.services.recipients import Select
 
 _CENT = Decimal("0.01")
@@ -56,6 +57,8 @@ class Preview:
     currency: str
     content_hash: str
     at: datetime
+    earlier: tuple[Earlier, ...] = ()
+    """Who has been told of the incident before."""
 
     @property
     def recipients(self) -> int:
@@ -104,9 +107,9 @@ def preview(
     warnings = {
         locale: found for locale, body in filled.bodies.get("sms", {}).items() if (found := sms_problems(body))
     }
-    return Preview(
-        channels, filled, warnings, settings.currency, current_hash(session, campaign, filled.flat()), now
-    )
+    hashed = current_hash(session, campaign, filled.flat())
+    earlier = earlier_notices(session, campaign)
+    return Preview(channels, filled, warnings, settings.currency, hashed, now, earlier)
 
 
 def ceiling(found: Preview) -> Decimal:

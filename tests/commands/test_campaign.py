@@ -9,7 +9,7 @@ import pytest
 
 from statuspage.db import transaction
 from statuspage.domain.campaign import CampaignState
-from statuspage.services import campaigns
+from statuspage.services import campaigns, counts
 from tests.commands.conftest import Run
 from tests.outbox import Person
 from tests.outbox import World as Outbox
@@ -52,6 +52,20 @@ def test_whole_campaign_by_command_line(run: Run, world: World, incident: str) -
     assert _json(run, "campaign", "deliveries", public_id) == []
     with transaction(world.sessions, read_only=True) as session:
         assert campaigns.get_campaign(session, public_id).state is CampaignState.CANCELLED
+
+
+def test_the_preview_names_an_earlier_notice(run: Run, world: World, incident: str) -> None:
+    """Of a second campaign of the incident it says which one told how many, as text and as JSON."""
+    first, again = (_json(run, "campaign", "draft", incident, "--channel", "sms")["id"] for _ in range(2))
+    assert _json(run, "campaign", "request", first)["state"] == "approved"
+    assert _json(run, "campaign", "start", first)["state"] == "running"
+    with transaction(world.sessions) as session:
+        moves = counts.Moves()
+        moves.add(counts.place(campaigns.get_campaign(session, first).id, "sms", "delivered"), 872)
+        moves.write(session)
+    earlier = _json(run, "campaign", "preview", again)["earlier"]
+    assert [(one["id"], one["messages"]) for one in earlier] == [(first, 872)]
+    assert "Already told by outage, " in run("campaign", "preview", again)[1]
 
 
 def test_no_pipe_approves(run: Run, incident: str) -> None:

@@ -122,3 +122,20 @@ def test_the_end_of_an_earlier_break_is_not_the_end_of_the_next(world: World, co
     release(world, configured, again[second], RESTORED)
     deliver(world, configured, again[second], RESTORED + MINUTE)
     assert world.states(again[second]) == {"delivered": 8}
+
+
+def test_the_preview_says_who_was_told_before(world: World, configured: Settings) -> None:
+    """Of a second notice of one incident it names the first with its messages; of another incident's, and of an end
+    notice, nothing."""
+    incident = world.incident()
+    some = narrowed(world, incident, "segment = pos_m2m", configured)
+    again, other = world.draft(incident), world.draft(world.incident())
+    end = restore(world, incident, RESTORED)[some]
+    with transaction(world.sessions, read_only=True) as session:
+        found = {
+            one: preview.preview(session, campaigns.get_campaign(session, one), configured, now=RESTORED).earlier
+            for one in (some, again, other, end)
+        }
+        said = [(one.campaign.public_id, one.campaign.started_at, one.messages) for one in found[again]]
+    assert said == [(some, NOW, 4)]
+    assert found[some] == found[other] == found[end] == ()

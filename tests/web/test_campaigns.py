@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from statuspage.db import Sessions, transaction
 from statuspage.domain.campaign import CampaignState
-from statuspage.models import Campaign
+from statuspage.models import Campaign, Incident
 from statuspage.models.types import new_public_id
 from statuspage.services.counts import Moves, place
 from tests.web.site import MANY, Browser, declare
@@ -50,6 +50,25 @@ def test_a_second_person_approves_and_the_first_starts(log_in: LogIn, sessions: 
     assert engineer.post(f"{address}/start").status_code == 303
     assert _state(sessions) is CampaignState.RUNNING
     assert 'hx-trigger="every 2s"' in engineer.get(address).text
+
+
+@pytest.mark.usefixtures("told_people")
+def test_a_second_notice_says_whom_the_first_has_told(log_in: LogIn, sessions: Sessions) -> None:
+    """Preview and approval page name the earlier campaign of the incident and its messages."""
+    engineer = log_in("engineer")
+    _draft(engineer)
+    with transaction(sessions) as session:
+        first = session.scalars(select(Campaign)).one()
+        incident = session.get_one(Incident, first.incident_id).public_id
+        first.started_at = first.created_at
+        moves = Moves()
+        moves.add(place(first.id, "sms", "delivered"), 872)
+        moves.write(session)
+    engineer.get(f"/console/campaigns/new?incident={incident}")
+    form = {**engineer.filled("/console/campaigns/new"), "template": "outage", "channels": "sms"}
+    address = engineer.post("/console/campaigns/new", form).location
+    for page in (f"{address}/preview", address):
+        assert "872 messages" in engineer.get(page).text
 
 
 @pytest.mark.usefixtures("told_people")

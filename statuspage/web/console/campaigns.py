@@ -18,6 +18,7 @@ from statuspage.domain.roles import Permission
 from statuspage.models import Campaign, Delivery, Incident, User
 from statuspage.services import approval, campaign_texts, campaigns, counts, incidents, quiet_hours, recipients
 from statuspage.services.campaigns import Edit
+from statuspage.services.earlier_notices import earlier_notices
 from statuspage.web import shell
 from statuspage.web.access import access, actor, person
 from statuspage.web.console import naming, samples
@@ -162,6 +163,7 @@ def page(public_id: str, error: RuleError | None) -> str:
             editable=campaign.state in EDITABLE,
             draft_texts=campaign_texts.draft(session, campaign),
             samples=samples.samples(frozen, wiring().settings) if campaign.content_hash is not None else [],
+            earlier=earlier_notices(session, campaign) if campaign.state in EDITABLE else (),
             newer_file=_newer_file(session, campaign),
             fields=[field for one in campaign.channels for field in campaign_texts.FIELDS[Channel(one)]],
             channels=list(Channel),

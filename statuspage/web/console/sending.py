@@ -43,6 +43,7 @@ def preview(public_id: str) -> ResponseReturnValue:
         "console/campaigns/preview.html",
         campaign=campaign,
         preview=found,
+        earlier=found.earlier,
         samples=samples.samples(found.texts.bodies, settings),
         editable=editable,
         counted=editable and campaign.counted_at is not None,
