@@ -185,11 +185,18 @@ class Moments:
 
     def duration(self, length: timedelta) -> str:
         """Days and hours, hours and minutes, or minutes: the two largest units, rounded down."""
+        return self._duration(length, "")
+
+    def measured(self, length: timedelta) -> str:
+        """`duration` in the accusative, as it stands after «через» and «на»: «через 51 минуту»."""
+        return self._duration(length, "measured_")
+
+    def _duration(self, length: timedelta, case: str) -> str:
         minutes = int(length.total_seconds()) // 60
         days, hours = minutes // 1440, minutes // 60 % 24
         parts = [("days", days), ("hours", hours)] if days else [("hours", hours), ("minutes", minutes % 60)]
-        said = [gettext(self.locale, f"moments.{unit}", n=count) for unit, count in parts if count]
-        return gettext(self.locale, "moments.joined").join(said) or gettext(self.locale, "moments.minutes", n=0)
+        said = [gettext(self.locale, f"moments.{case}{unit}", n=count) for unit, count in parts if count]
+        return gettext(self.locale, "moments.joined").join(said) or gettext(self.locale, f"moments.{case}minutes", n=0)
 
     def zone_name(self, at: datetime) -> str:
         """The zone as people there call it: MSK, МСК, 北京时间; an offset where no name is known."""

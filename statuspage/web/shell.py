@@ -98,6 +98,7 @@ def _filters() -> dict[str, Callable[..., object]]:
         "until": until,
         "iso": iso,
         "span": span,
+        "measured": measured,
         "number": number,
         "money": money,
         "local": local_input,
@@ -299,6 +300,11 @@ def iso(at: datetime) -> str:
 
 def span(length: timedelta) -> str:
     return moments().duration(length)
+
+
+def measured(length: timedelta) -> str:
+    """`span` after a preposition: «через», «на»."""
+    return moments().measured(length)
 
 
 def number(value: int | None) -> str:

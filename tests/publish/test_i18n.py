@@ -158,6 +158,25 @@ def test_a_duration_is_said_in_its_two_largest_units(length: timedelta, said: st
 
 
 @pytest.mark.parametrize(
+    ("length", "said"),
+    [
+        (timedelta(minutes=1), "через 1 минуту"),
+        (timedelta(minutes=2), "через 2 минуты"),
+        (timedelta(minutes=5), "через 5 минут"),
+        (timedelta(minutes=21), "через 21 минуту"),
+        (timedelta(minutes=51), "через 51 минуту"),
+        (timedelta(hours=21), "через 21 час"),
+        (timedelta(days=1), "через 1 день"),
+        (timedelta(days=2, hours=5), "через 2 дня 5 часов"),
+        (timedelta(), "через 0 минут"),
+    ],
+)
+def test_a_duration_after_a_preposition_is_in_the_accusative(length: timedelta, said: str) -> None:
+    """ "In 51 minutes", as the room's clocks say it, takes another form than "51 minutes" by itself."""
+    assert i18n.gettext("ru", "console.clock.in", span=moments("ru").measured(length)) == said
+
+
+@pytest.mark.parametrize(
     ("header", "locale"),
     [
         ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
