@@ -110,18 +110,23 @@ def for_html(value: str) -> str:
 
 def for_header(value: str) -> str:
     """For a mail's header; a line break is refused, since nobody writes one into a subject by mistake."""
+    _check_header(value, "subject")
+    return value
+
+
+def _check_header(value: str, field: str) -> None:
     if any(character in value for character in "\r\n\x0b\x0c\x85\u2028\u2029"):
-        raise RuleError("message.header_break", "subject: it holds a line break. Write it on one line.", "subject")
-    return _fit(value)
+        raise RuleError("message.header_break", f"{field}: it holds a line break. Write it on one line.", field)
+    _fit(value, field)
 
 
-def _fit(value: str) -> str:
+def _fit(value: str, field: str = "text") -> str:
     found = _UNFIT.search(value)
     if found is not None:
         raise RuleError(
             "message.control_character",
-            f"text: it holds the invisible character U+{ord(found[0]):04X} at {found.start() + 1}. Delete it.",
-            "text",
+            f"{field}: it holds the invisible character U+{ord(found[0]):04X} at {found.start() + 1}. Delete it.",
+            field,
         )
     return value
 
@@ -140,12 +145,22 @@ def check_value(name: str, value: str, locale: str) -> None:
         raise RuleError("message.value_not_plain", f"{name}: only letters, digits and signs of plain SMS fit.", name)
 
 
+def check_subject(text: str, field: str = "subject", longest: int = LONGEST_TEXT) -> None:
+    """`check_text` for a mail's header: also refuses a line break or a tab, while whoever wrote it still looks."""
+    _check_header(text, field)
+    tab = text.find("\t")
+    if tab >= 0:
+        message = f"{field}: it holds the invisible character U+0009 at {tab + 1}. Delete it."
+        raise RuleError("message.control_character", message, field)
+    check_text(text, field, longest)
+
+
 def check_text(text: str, field: str = "text", longest: int = LONGEST_TEXT) -> None:
     """Refuse a text of an operator before anybody approves it: an unknown placeholder (named), a stray brace, an
     invisible character, too long."""
     if len(text) > longest:
         raise RuleError("message.too_long", f"{field}: {len(text)} characters, at most {longest}. Shorten it.", field)
-    _fit(text)
+    _fit(text, field)
     for brace in _BRACES.finditer(text):
         name = brace[1]
         if unicodedata.combining(text[brace.end() : brace.end() + 1] or " "):

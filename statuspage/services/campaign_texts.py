@@ -63,7 +63,8 @@ def write_draft(session: Session, campaign: Campaign, bodies: Bodies, now: datet
         if field not in ESCAPES:
             raise RuleError("campaign.unknown_field", f"{field}: use one of {', '.join(ESCAPES)}.", field)
         for locale, body in each.items():
-            message.check_text(body, f"{field}.{locale}", LIMITS[field])
+            check = message.check_subject if field == "subject" else message.check_text
+            check(body, f"{field}.{locale}", LIMITS[field])
         texts.write(session, "campaign", campaign.id, _DRAFT + field, dict(each), _source(each), now)
 
 

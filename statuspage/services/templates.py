@@ -14,7 +14,7 @@ from statuspage.domain.clocks import PROFILES
 from statuspage.domain.component import ComponentState
 from statuspage.domain.errors import NotFound
 from statuspage.domain.incident import CauseCategory, IncidentState
-from statuspage.domain.message import check_text
+from statuspage.domain.message import check_subject, check_text
 from statuspage.domain.roles import Permission
 from statuspage.models import Incident, IncidentTemplate, MessageTemplate
 from statuspage.services import audit, components, grace_policies, reference, texts
@@ -127,12 +127,13 @@ def put_template(
 
 
 def put_message(session: Session, actor: Actor, terms: MessageTerms, *, now: datetime) -> MessageTemplate:
-    """Make the message template or change it. Unknown placeholders are refused by name."""
+    """Make the message template or change it. Unknown placeholders and a subject of two lines are refused by name."""
     actor.require(Permission.CAMPAIGN_EDIT)
     fields = {"sms": terms.sms, "subject": terms.subject, "mail": terms.mail}
     for name, bodies in fields.items():
         for locale, body in bodies.items():
-            check_text(body, f"{name}.{locale}")
+            check = check_subject if name == "subject" else check_text
+            check(body, f"{name}.{locale}")
     parse(terms.audience)
     template = session.scalar(select(MessageTemplate).where(MessageTemplate.key == terms.key))
     if template is None:

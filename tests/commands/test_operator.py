@@ -138,6 +138,15 @@ def test_the_same_key_declares_once(run: Run, clock: FrozenClock) -> None:
     assert run(*asked, "--draft")[0] == 1
 
 
+def test_a_subject_of_two_lines_is_refused(run: Run) -> None:
+    """The command line names the field, what is wrong and what to do, and keeps nothing."""
+    incident = _json(run, "incident", "declare", "--template", "billing_outage")["id"]
+    made = _json(run, "campaign", "draft", incident)["id"]
+    code, _, err = run("campaign", "edit", made, "--text", "subject.ru=Оплата\nBcc: x@example.com")
+    assert code == 1
+    assert "subject.ru: it holds a line break. Write it on one line." in err
+
+
 def test_grace_by_command_line(run: Run, world: World) -> None:
     """Shown with its ledger, extended to the end of a day, checked now and in the past; never shortened."""
     incident = _json(run, "incident", "declare", "--template", "data_sim_outage")

@@ -11,6 +11,7 @@ from statuspage.domain.errors import RuleError
 from statuspage.domain.message import (
     PLACEHOLDERS,
     absent,
+    check_subject,
     check_text,
     check_value,
     fill,
@@ -123,7 +124,7 @@ def test_a_wrong_text_is_refused_before_anybody_approves_it(text: str, code: str
     with pytest.raises(RuleError) as refused:
         check_text(text, "sms.ru")
     assert refused.value.code == code
-    assert refused.value.field == "sms.ru" or code == "message.control_character"
+    assert refused.value.field == "sms.ru"
     assert says in refused.value.message
 
 
@@ -173,6 +174,26 @@ def test_a_header_holds_no_line_break(value: str) -> None:
         for_header(value)
     assert refused.value.code == "message.header_break"
     assert for_header("Top-up is down — 充值") == "Top-up is down — 充值"
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "says"),
+    [
+        ("a\r\nBcc: x@example.com", "message.header_break", "it holds a line break. Write it on one line."),
+        ("a\nb", "message.header_break", "line break"),
+        ("a\u2028b", "message.header_break", "line break"),
+        ("a\tb", "message.control_character", "U+0009 at 2. Delete it."),
+        ("a\x00b", "message.control_character", "U+0000"),
+        ("{name}", "message.unknown_placeholder", "{name}"),
+    ],
+)
+def test_a_subject_is_refused_when_it_is_written(text: str, code: str, says: str) -> None:
+    """What no header can hold is named with its field before it is kept, besides all that no text may hold."""
+    with pytest.raises(RuleError) as refused:
+        check_subject(text, "subject.ru")
+    assert (refused.value.code, refused.value.field) == (code, "subject.ru")
+    assert says in refused.value.message
+    check_subject("Оплата: {since}", "subject.ru")
 
 
 def test_an_sms_value_is_one_composed_line() -> None:

@@ -16,10 +16,12 @@ from statuspage.db import Sessions, transaction
 from statuspage.domain.campaign import CampaignState
 from statuspage.domain.errors import NotAllowed, RuleError
 from statuspage.domain.incident import IncidentState
+from statuspage.i18n import KNOWN_LOCALES, catalogue
 from statuspage.models import AuditEntry, Campaign, Delivery, Incident, User
-from statuspage.services import approval, audit, campaign_course, campaign_texts, campaigns
+from statuspage.services import approval, audit, campaign_course, campaign_texts, campaigns, templates
 from statuspage.services.actor import CLI
 from statuspage.services.campaigns import Edit
+from statuspage.services.templates import MessageTerms
 from tests.databases import NOW
 from tests.outbox import Person, World, settings
 
@@ -157,6 +159,33 @@ def test_a_template_is_never_code(world: World, hostile: str) -> None:
         assert campaign_texts.draft(session, campaigns.get_campaign(session, public_id))["sms"]["ru"] == hostile
 
 
+@pytest.mark.parametrize(
+    ("subject", "code"),
+    [
+        ("Оплата\r\nBcc: x@example.com", "message.header_break"),
+        ("Оплата\nпозже", "message.header_break"),
+        ("Оплата\tпозже", "message.control_character"),
+        ("Оплата\x00", "message.control_character"),
+    ],
+)
+def test_a_subject_no_header_can_hold_is_not_kept(world: World, subject: str, code: str) -> None:
+    """A campaign and a template refuse it at once, at the field, and a reader of each language is told why."""
+    public_id = world.draft(world.incident())
+    edit = Edit(texts={"subject": {"en": "Down", "ru": subject}})
+    terms = MessageTerms("t", "outage", {"ru": "Сбой"}, {"ru": subject}, {"ru": "Сбой"})
+    with pytest.raises(RuleError) as edited, transaction(world.sessions) as session:
+        campaign = campaigns.get_campaign(session, public_id)
+        campaigns.edit_campaign(session, world.author, campaign, edit, version=1, now=NOW)
+    with pytest.raises(RuleError) as put, transaction(world.sessions) as session:
+        templates.put_message(session, world.author, terms, now=NOW)
+    for error in (edited.value, put.value):
+        assert (error.code, error.field) == (code, "subject.ru")
+    assert all(f"console.refusal.{code.replace('.', '_')}" in catalogue(one) for one in KNOWN_LOCALES)
+    with transaction(world.sessions, read_only=True) as session:
+        kept = campaign_texts.draft(session, campaigns.get_campaign(session, public_id))
+    assert subject not in kept["subject"].values()
+
+
 def test_two_starts_have_one_effect(world: World, configured: Settings) -> None:
     """The second start is refused and tells nobody twice."""
     public_id = world.start(world.incident(), configured)
@@ -187,6 +216,27 @@ def test_break_glass_is_small_reasoned_and_audited(world: World, tmp_path: Path)
     world.expand(public_id, given)
     assert world.states(public_id) == {"pending": 50, "suppressed:break_glass_cap": 50}
     assert world.counted(public_id) == world.states(public_id)
+
+
+def test_break_glass_is_capped_over_the_whole_incident(world: World, tmp_path: Path) -> None:
+    """Two campaigns of one incident that fit the cap each but not together are not both released by one person; the
+    refusal names cap, what went before and this one. Another incident's is its own, and a cancelled draft is none."""
+    why, given = "Nobody answers the phone", settings(tmp_path, break_glass_cap=30, sms_price="0")
+
+    def alone(public_id: str) -> None:
+        with transaction(world.sessions) as session:
+            campaign = campaigns.get_campaign(session, public_id)
+            approval.break_glass(session, world.author, campaign, reason=why, settings=given, now=NOW)
+
+    incident = world.incident()
+    first, second = world.draft(incident), world.draft(incident)
+    alone(first)
+    with pytest.raises(RuleError, match="recipients: 20, with 20 of the incident .* above 30"):
+        alone(second)
+    alone(world.draft(world.incident()))
+    with transaction(world.sessions) as session:
+        campaign_course.cancel_campaign(session, world.author, campaigns.get_campaign(session, first), now=NOW)
+    alone(second)
 
 
 def test_restored_cancels_and_drafts_the_end_notice(world: World, configured: Settings) -> None:
