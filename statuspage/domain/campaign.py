@@ -115,13 +115,14 @@ def check_count(counted_at: datetime | None, start_at: datetime) -> None:
         )
 
 
-def check_break_glass(recipients: int, cap: int, reason: str) -> None:
-    """One person alone may start a small campaign when no second one can be reached, saying why."""
-    if recipients > cap:
+def check_break_glass(recipients: int, cap: int, reason: str, released: int = 0) -> None:
+    """One person alone may start a small campaign when no second one can be reached, saying why. `released`: messages
+    of the incident that were released so before; many small campaigns are one large one."""
+    if released + recipients > cap:
         raise NotAllowed(
             "campaign.break_glass_cap",
-            f"recipients: {recipients} is above {cap}, the most that one person may tell alone. "
-            "Narrow the audience or have a second person approve it.",
+            f"recipients: {recipients}, with {released} of the incident released so already, is above {cap}, the most "
+            "that one person may tell alone. Narrow the audience or have a second person approve it.",
             "recipients",
         )
     if len(reason.strip()) < MIN_REASON:

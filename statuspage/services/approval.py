@@ -20,7 +20,7 @@ from statuspage.domain.campaign import (
 from statuspage.domain.delivery import Reason
 from statuspage.domain.errors import NotAllowed, RuleError
 from statuspage.domain.roles import Permission
-from statuspage.models import AuditEntry, Campaign, User
+from statuspage.models import AuditEntry, Campaign, Incident, User
 from statuspage.services import audit, campaign_course, campaign_texts, recipients
 from statuspage.services import preview as previews
 from statuspage.services.actor import Actor
@@ -96,10 +96,13 @@ def check_person(session: Session, actor: Actor, field: str) -> int:
 def break_glass(
     session: Session, actor: Actor, campaign: Campaign, *, reason: str, settings: Settings, now: datetime
 ) -> Preview:
-    """One person alone releases a small campaign, saying why; it is capped, audited and raises an alarm."""
+    """One person alone releases a small campaign, saying why; it is capped together with all others of the incident
+    that were released so, audited and raises an alarm."""
     actor.require(Permission.CAMPAIGN_BREAK_GLASS)
+    # Two of them at once would each see only half of the sum.
+    session.execute(select(Incident.id).where(Incident.id == campaign.incident_id).with_for_update())
     found = _freeze(session, campaign, settings, now)
-    check_break_glass(found.recipients, settings.break_glass_cap, reason)
+    check_break_glass(found.recipients, settings.break_glass_cap, reason, released_alone(session, campaign))
     _approved(campaign, None, now)
     campaign.break_glass_reason = reason.strip()
     session.flush()
@@ -114,6 +117,18 @@ def break_glass(
     )
     logger.error("campaign.break_glass", campaign_id=campaign.public_id, count=found.recipients)
     return found
+
+
+def released_alone(session: Session, campaign: Campaign) -> int:
+    """Messages of the incident's other campaigns that one person released, as counted then; those of a campaign that
+    was cancelled before it started went to nobody."""
+    query = select(Campaign).where(
+        Campaign.incident_id == campaign.incident_id,
+        Campaign.id != campaign.id,
+        Campaign.break_glass_reason.is_not(None),
+        (Campaign.state != CampaignState.CANCELLED) | Campaign.started_at.is_not(None),
+    )
+    return sum(int(one.estimated.get("recipients", 0)) for one in session.scalars(query))
 
 
 def authors(session: Session, campaign: Campaign) -> set[int]:

@@ -155,6 +155,8 @@ def test_break_glass_has_a_cap_and_a_reason() -> None:
     check_break_glass(1000, 1000, "the approver is on a plane")
     with pytest.raises(NotAllowed):
         check_break_glass(1001, 1000, "the approver is on a plane")
+    with pytest.raises(NotAllowed):
+        check_break_glass(839, 1000, "the approver is on a plane", 872)
     with pytest.raises(RuleError):
         check_break_glass(10, 1000, "  urgent  ")
 

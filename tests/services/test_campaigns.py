@@ -231,7 +231,7 @@ def test_break_glass_is_capped_over_the_whole_incident(world: World, tmp_path: P
     incident = world.incident()
     first, second = world.draft(incident), world.draft(incident)
     alone(first)
-    with pytest.raises(RuleError, match="recipients: 20, with 20 of the incident .* above 30"):
+    with pytest.raises(RuleError, match=r"recipients: 20, with 20 of the incident .* above 30"):
         alone(second)
     alone(world.draft(world.incident()))
     with transaction(world.sessions) as session:

@@ -38,6 +38,7 @@ def preview(public_id: str) -> ResponseReturnValue:
     with wiring().reading() as session:
         campaign = campaigns.get_campaign(session, public_id)
         found = previews.preview(session, campaign, settings, now=now(), anew=True)
+        alone = max(0, settings.break_glass_cap - approval.released_alone(session, campaign))
     editable = campaign.state in EDITABLE
     return shell.render(
         "console/campaigns/preview.html",
@@ -50,7 +51,7 @@ def preview(public_id: str) -> ResponseReturnValue:
         needed=approval_needed(found.recipients, settings.approval_threshold, settings.approval_always),
         always=settings.approval_always,
         threshold=settings.approval_threshold,
-        cap=settings.break_glass_cap,
+        cap=alone,
     )
 
 
