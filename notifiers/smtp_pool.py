@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import unquote, urlsplit
 
@@ -93,7 +94,7 @@ class SmtpPool:
         import aiosmtplib
 
         server = self._server
-        client = aiosmtplib.SMTP(
+        client = _client()(
             hostname=server.host,
             port=server.port,
             use_tls=server.use_tls,
@@ -118,6 +119,24 @@ class SmtpPool:
         dialogue = SmtpDialogue(transport, pipelining=pipelining, answer_seconds=self._answer_seconds)
         transport.set_protocol(dialogue)
         return dialogue
+
+
+@cache
+def _client() -> type[aiosmtplib.SMTP]:
+    # Imported on first use, and its class made then.
+    import aiosmtplib
+
+    class Client(aiosmtplib.SMTP):
+        """Opens connections. One that could not be opened is cut off: under TLS its `close` would wait for the server's
+        word, and outlive the pool."""
+
+        def close(self) -> None:
+            transport = self.transport
+            super().close()
+            if transport is not None:
+                cast(asyncio.Transport, transport).abort()
+
+    return Client
 
 
 def tired(dialogue: SmtpDialogue) -> bool:
