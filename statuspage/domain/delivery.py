@@ -73,6 +73,8 @@ IN_FLIGHT = frozenset({_S.SENDING, _S.ACCEPTED, _S.SENT})
 FINAL = frozenset({_S.DELIVERED, _S.UNDELIVERED, _S.FAILED, _S.EXPIRED, _S.SUPPRESSED, _S.CANCELLED})
 TOLD = frozenset({_S.ACCEPTED, _S.SENT, _S.DELIVERED})
 """Counted as told, until a receipt says otherwise."""
+REACHED = TOLD | {_S.UNKNOWN}
+"""Has the message, or may have it: is told the end too."""
 
 FROM_RECEIPT = frozenset({_S.ACCEPTED, _S.SENT, _S.DELIVERED, _S.UNDELIVERED, _S.FAILED, _S.EXPIRED})
 

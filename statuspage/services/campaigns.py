@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from notifiers.base import Channel
 from statuspage.domain.campaign import EDITABLE, OVER, CampaignKind, CampaignState, priority
 from statuspage.domain.consent import LegalBasis
-from statuspage.domain.delivery import RESEND_UNKNOWN, DeliveryState, Reason
+from statuspage.domain.delivery import REACHED, RESEND_UNKNOWN, DeliveryState, Reason
 from statuspage.domain.errors import NotFound, RuleError
 from statuspage.domain.roles import Permission
 from statuspage.models import Campaign, Incident, MessageTemplate
@@ -33,7 +33,6 @@ END_PURPOSE: Mapping[str, str] = {"outage": "end", "merchants": "merchants_end"}
 """Which template tells the end of what."""
 
 _END_PURPOSES = frozenset(END_PURPOSE.values())
-_REACHED = (DeliveryState.ACCEPTED, DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ def _end_notice(
 ) -> Campaign | None:
     found = counts.read(session, told_by.id)
     # What a sender holds this moment may still reach somebody.
-    if told_by.started_at is None or not counts.total(found, *_REACHED, DeliveryState.PENDING):
+    if told_by.started_at is None or not counts.total(found, *REACHED, DeliveryState.PENDING):
         return None
     standing = select(Campaign.id).where(
         Campaign.told_by_id == told_by.id, Campaign.state != CampaignState.CANCELLED, Campaign.started_at.is_(None)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from statuspage.domain import clocks
 from statuspage.domain.campaign import CampaignKind, CampaignState
 from statuspage.domain.clocks import PROFILES, Clock, ClockFacts, ClockProfile, PublicUpdate, Told
-from statuspage.domain.delivery import DeliveryState, Reason
+from statuspage.domain.delivery import REACHED, DeliveryState, Reason
 from statuspage.domain.incident import OPEN, IncidentState
 from statuspage.models import AuditEntry, Campaign, Delivery, Incident, IncidentUpdate, Suppression
 from statuspage.services import counts
@@ -20,7 +20,6 @@ from statuspage.services.operator_facts import OperatorFacts
 REPORT_FILED = "report.filed"
 """The audit action that stops a report's clock; its detail names the report."""
 
-_REACHED = (DeliveryState.ACCEPTED, DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.UNKNOWN)
 
 
 def profile_of(incident: Incident) -> ClockProfile:
@@ -117,7 +116,7 @@ def _somebody_missing(session: Session, notice: Campaign, channel: str, ends: li
 
 def _reached(session: Session, campaign: Campaign) -> set[str]:
     """Channels by which somebody had its message."""
-    return {one.channel for one in counts.read(session, campaign.id) if one.state in _REACHED}
+    return {one.channel for one in counts.read(session, campaign.id) if one.state in REACHED}
 
 
 def _reaches_all(session: Session, end: Campaign) -> set[str]:
@@ -148,7 +147,7 @@ def _still_reached(campaign: Campaign, channel: str) -> Select[int]:
     return select(Delivery.id).where(
         Delivery.campaign_id == campaign.id,
         Delivery.channel == channel,
-        Delivery.state.in_(_REACHED),
+        Delivery.state.in_(REACHED),
         Delivery.address.is_not(None),
         ~refused.exists(),
     )

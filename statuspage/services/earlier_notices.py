@@ -8,11 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from statuspage.domain.campaign import CampaignKind, CampaignState
-from statuspage.domain.delivery import DeliveryState
+from statuspage.domain.delivery import REACHED, DeliveryState
 from statuspage.models import Campaign
 from statuspage.services import counts
-
-_REACHED = (DeliveryState.ACCEPTED, DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -42,4 +40,4 @@ def earlier_notices(session: Session, campaign: Campaign) -> tuple[Earlier, ...]
 
 def _messages(session: Session, campaign: Campaign) -> int:
     waiting = () if campaign.state is CampaignState.CANCELLED else (DeliveryState.PENDING,)
-    return counts.total(counts.read(session, campaign.id), *_REACHED, *waiting)
+    return counts.total(counts.read(session, campaign.id), *REACHED, *waiting)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from statuspage.domain import clocks
 from statuspage.domain.campaign import CampaignKind
-from statuspage.domain.delivery import DeliveryState
+from statuspage.domain.delivery import TOLD, DeliveryState
 from statuspage.domain.evidence import Evidence
 from statuspage.domain.incident import ENDED, CauseCategory, IncidentState, Publication
 from statuspage.domain.message import placeholders
@@ -40,7 +40,6 @@ OUTAGE, MERCHANTS = "outage", "merchants"
 LIST_OF_WAYS = "page"
 """The placeholder for the page's address: whoever follows it finds the ways to pay."""
 
-_TOLD = (DeliveryState.ACCEPTED, DeliveryState.SENT, DeliveryState.DELIVERED)
 _BILLING = frozenset({Dependency.BILLING_CORE.value, Dependency.BALANCE_QUERY.value})
 _LAST_ON_PAGE = 20
 """Revisions looked through for the last one that held a closed incident; each of its updates makes one."""
@@ -234,7 +233,7 @@ def _campaigns(session: Session, incident: Incident, on_page: bool) -> dict[str,
     groups = counted.group_by(CampaignCount.campaign_id, CampaignCount.channel, CampaignCount.state)
     rows = session.execute(groups.where(CampaignCount.campaign_id.in_(purposes)))
     counts = [(one, channel, state, int(n)) for one, channel, state, n in rows]
-    told = [(purposes[one], channel, n) for one, channel, state, n in counts if state in _TOLD and n]
+    told = [(purposes[one], channel, n) for one, channel, state, n in counts if state in TOLD and n]
     notices = [one for one in begun if one.purpose == OUTAGE]
     first = notices[0] if notices else None
     by = None if first is None else _people(session, first.approved_by or first.author_id)[0]

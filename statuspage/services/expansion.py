@@ -75,7 +75,7 @@ def stage(session: Session, campaign: Campaign, channel: Channel, stretch: Stret
     if campaign.told_by_id is None:
         found = recipients.of_lines(session, campaign, channel, settings)
     else:
-        found = recipients.of_told(campaign, channel)
+        found = recipients.of_told(session, campaign, channel)
     return _stage(session, channel, found, {"after": stretch.after, "until": stretch.until})
 
 

@@ -178,7 +178,7 @@ def _counting(
 ) -> tuple[Any, dict[str, Any]]:
     parts: list[Select] = []
     if campaign.told_by_id is not None:
-        parts.append(recipients.of_told(campaign, channel))
+        parts.append(recipients.of_told(session, campaign, channel))
         until = session.scalar(select(func.max(Delivery.id)))
     else:
         parts.append(recipients.of_lines(session, campaign, channel, settings, anew=anew))

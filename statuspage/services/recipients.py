@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, object_session
-from sqlalchemy.orm.exc import DetachedInstanceError
+from sqlalchemy.orm import Session
 
 from notifiers.base import Channel
 from statuspage.config import Settings
@@ -115,16 +114,13 @@ def of_sign_ups(channel: Channel, settings: Settings, *, anew: bool = False) -> 
     return Select(_shape(address, settings, "", "CAST(:time_zone AS varchar)", source), parameters)
 
 
-def of_told(campaign: Campaign, channel: Channel) -> Select:
+def of_told(session: Session, campaign: Campaign, channel: Channel) -> Select:
     """For an end notice: those whom the outage notice reached, or may have; after and until are its delivery ids.
 
     Left out is whoever stands in the outbox of another end notice of the incident that was started after the outage
     notice was: of two end notices that are expanded one after the other only the first one tells him. Two processes
     that expand two of them in the same moment do not see each other's newest rows, and may both tell him.
     """
-    session = object_session(campaign)
-    if session is None:
-        raise DetachedInstanceError("An end notice is read with the others of its incident: its session is closed.")
     ends = {f"end_{one.id}": one for one in _other_ends(session, campaign)}
     told = " OR ".join(f"{end}.id IS NOT NULL" for end in ends)
     reason = _reason("o.address", "o.address IS NULL", f"WHEN {told} THEN '{Reason.END_TOLD.value}'" if told else "")
