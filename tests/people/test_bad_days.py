@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import threading
@@ -166,16 +165,16 @@ def test_overtaken_while_asleep(crowd: Crowd) -> None:
 
 
 def test_declaring_while_people_come_in(crowd: Crowd) -> None:
-    """Others write while an import runs: all get through, and waiting a second is the exception on a busy machine."""
+    """Others write between two chunks of an import, not only after it."""
     done = threading.Event()
-    waits: list[float] = []
+    meanwhile = 0
 
     def declare() -> None:
+        nonlocal meanwhile
         while not done.is_set():
-            began = time.perf_counter()
             with transaction(crowd.sessions) as session:
                 audit.record(session, CLI, "test.act", "thing", "1", crowd.clock.now())
-            waits.append(time.perf_counter() - began)
+            meanwhile += not done.is_set()
             time.sleep(0.02)
 
     declaring = threading.Thread(target=declare)
@@ -185,8 +184,7 @@ def test_declaring_while_people_come_in(crowd: Crowd) -> None:
     finally:
         done.set()
         declaring.join()
-    assert len(waits) > 5
-    assert statistics.median(waits) < 1
+    assert meanwhile > 1
 
 
 def _accepted(crowd: Crowd) -> int:

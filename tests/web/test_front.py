@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -250,17 +249,15 @@ def test_a_slow_flask_request_does_not_hold_up_the_page(shown: Path) -> None:
 
     app = make_front(shown, slow)
 
-    async def both() -> tuple[float, list[Answer]]:
+    async def both() -> list[Answer]:
         hanging = [asyncio.create_task(ask(app, "/console/")) for _ in range(30)]
         await asyncio.sleep(0.05)
-        began = time.monotonic()
         assert (await ask(app, "/en/")).status == 200
-        took = time.monotonic() - began
+        assert not any(task.done() for task in hanging)
         free.set()
-        return took, await asyncio.gather(*hanging)
+        return await asyncio.gather(*hanging)
 
-    took, answers = asyncio.run(both())
-    assert took < 0.5
+    answers = asyncio.run(both())
     assert all(answer.body == b"late" for answer in answers)
 
 
