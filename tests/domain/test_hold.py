@@ -45,6 +45,13 @@ def test_the_latest_end_of_the_policies_that_cover_a_line_wins(
             assert answer.actions.get(action) == max(ends, default=None)
 
 
+@given(st.lists(holds, max_size=6))
+def test_actions_stand_in_one_order(policies: list[Hold]) -> None:
+    """Whatever process answers, the actions come in the order of their list, so that two answers can be compared."""
+    answer = decide(policies, (), NOW)
+    assert list(answer.actions) == [action for action in GraceAction if action in answer.actions]
+
+
 def test_a_reason_that_no_policy_excludes_does_not_end_a_hold() -> None:
     """Only the reasons that a policy names exclude a line from it."""
     hold = Hold("a", 1, NOW + HOUR, frozenset({GraceAction.NO_SUSPEND}), NOW - HOUR, frozenset({GraceExclusion.FRAUD}))
