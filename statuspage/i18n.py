@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -110,6 +110,12 @@ def listed(locale: str, names: Sequence[str], *, most: int | None = None, openin
 def lowered(name: str) -> str:
     """A name inside a sentence, unless it is an abbreviation such as SMS or a brand such as iPay."""
     return name if name[1:2].isupper() or not name[1:2].isalpha() else name[:1].lower() + name[1:]
+
+
+def nearest(locale: str, written: Collection[str], default: str) -> str:
+    """Of the locales a text is `written` in, the one to show a reader of `locale`: theirs, else English, which more
+    strangers read than any other language, else `default`."""
+    return next((one for one in (locale, "en") if one in written), default)
 
 
 def negotiate(accept_language: str, offered: Sequence[str], default: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from notifiers.base import Channel, Message
 from notifiers.text import normalise
 from statuspage.domain.campaign import CampaignKind
+from statuspage.i18n import nearest
 from statuspage.jobs.claim import CampaignFacts, Claimed
 from statuspage.models import Campaign
 from statuspage.publish import letter
@@ -55,7 +56,7 @@ class Composer:
 
     def segments(self, words: Words, row: Claimed) -> int:
         """Of this person's SMS; 1 for what is not counted."""
-        return words.segments.get(row.locale, 1)
+        return words.segments.get(self._shown(words.sms, row.locale), 1)
 
     def messages(
         self, facts: CampaignFacts, words: Words, channel: Channel, rows: Sequence[Claimed]
@@ -63,7 +64,7 @@ class Composer:
         """One for each of `rows`, whose attempt is the one that begins now."""
         if channel is Channel.SMS:
             name, valid = facts.public_id, facts.validity_seconds
-            bodies = {row.locale: self._of(words.sms, row.locale) for row in rows}
+            bodies = {row.locale: words.sms[self._shown(words.sms, row.locale)] for row in rows}
             return [
                 Message(
                     row.id, row.attempt + 1, channel, row.address, row.locale, bodies[row.locale], name,
@@ -76,7 +77,7 @@ class Composer:
         return [self._mail(facts, words, row) for row in rows]
 
     def _mail(self, facts: CampaignFacts, words: Words, row: Claimed) -> Message:
-        made = words.letters.get(row.locale) or words.letters[self._default]
+        made = words.letters[self._shown(words.letters, row.locale)]
         return Message(
             row.id,
             row.attempt + 1,
@@ -92,7 +93,7 @@ class Composer:
         )
 
     def _confirmation(self, facts: CampaignFacts, words: Words, row: Claimed) -> Message:
-        locale = row.locale if row.locale in words.mails else self._default
+        locale = self._shown(words.mails, row.locale)
         link = self._links.confirm(row.dedupe)
         made = letter.confirmation(locale, words.subjects[locale], words.mails[locale], self._operator, link)
         return Message(
@@ -121,5 +122,5 @@ class Composer:
         }
         return Words(sms, subjects, mails, letters, campaign_texts.segments({"sms": sms}))
 
-    def _of(self, bodies: Texts, locale: str) -> str:
-        return bodies.get(locale) or bodies[self._default]
+    def _shown(self, written: Collection[str], locale: str) -> str:
+        return nearest(locale, written, self._default)

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from statuspage.i18n import nearest
 from statuspage.models import LocalizedText
 
 Texts = dict[str, str]
@@ -24,10 +25,10 @@ class Wording:
     outdated: frozenset[str]
 
     def pick(self, locale: str) -> tuple[str, str]:
-        """(body, the locale it is really in): the asked one if it is there and not outdated, else the source's."""
-        if locale in self.bodies and locale not in self.outdated:
-            return self.bodies[locale], locale
-        return self.bodies[self.source], self.source
+        """(body, the locale it is really in): the asked one, else English, else the language it was written in, which
+        is the operator's own. A translation that is outdated counts as none."""
+        found = nearest(locale, self.bodies.keys() - self.outdated, self.source)
+        return self.bodies[found], found
 
 
 def write(session: Session, entity: str, entity_id: int, field: str, bodies: Texts, source: str, now: datetime) -> None:
