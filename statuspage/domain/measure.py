@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from statuspage.domain.evidence import SHORT_OUTAGE, Evidence
+from statuspage.domain.evidence import ENOUGH_TOLD, SHORT_OUTAGE, Evidence
 from statuspage.domain.incident import CauseCategory
 
 VERSION = 1
@@ -28,8 +28,9 @@ class Anchor(StrEnum):
 class Measure:
     """One row. `source` is the row of the source it stands for, `owners` are roles, `text` is by locale.
 
-    `repeat`: the proof goes stale and is due again. `lasting`: once done it stays done; else it is judged anew while
-    `judged` says so. `not_needed` answers a key of the catalogues. What proves it stands in `domain.proof`, by its key.
+    `repeat`: the proof goes stale and is due again. `lasting`: once done it stays done, unless `undone` says that it is
+    not; else it is judged anew while `judged` says so. `not_needed` answers a key of the catalogues. What proves it
+    stands in `domain.proof`, by its key.
     """
 
     key: str
@@ -41,6 +42,7 @@ class Measure:
     after: timedelta = timedelta()
     repeat: timedelta | None = None
     lasting: bool = True
+    undone: Callable[[Evidence], bool] = lambda _: False
     judged: Callable[[Evidence], bool] = lambda e: e.open
     not_needed: Callable[[Evidence], str | None] = lambda _: None
 
@@ -58,6 +60,11 @@ def _short(e: Evidence) -> str | None:
     by = e.first_sms_due or e.declared_at + _HOUR
     over = not e.campaign_ran and e.restored_at is not None and e.restored_at <= by
     return "playbook.over_before_due" if over else None
+
+
+def _told_too_few(e: Evidence) -> bool:
+    """Done says that so many were told; when receipts or more people make them fewer, it is not done any more."""
+    return e.told_share < ENOUGH_TOLD
 
 
 def _broken(e: Evidence) -> bool:
@@ -87,7 +94,7 @@ MEASURES: tuple[Measure, ...] = (
             "直接通知受影响的用户：可联系用户中至少 90% 已收到。",
             "Tell the affected subscribers directly: at least 90 % of those who can be reached.",
         ),
-        ("engineer", "approver"), after=60 * _MINUTE, not_needed=_short,
+        ("engineer", "approver"), after=60 * _MINUTE, undone=_told_too_few, not_needed=_short,
     ),
     Measure(
         "payment_routes", 3, "R1",

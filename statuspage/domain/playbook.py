@@ -146,6 +146,8 @@ def _row(
 
 def stands(measure: Measure, evidence: Evidence) -> bool:
     """Whether a proof once seen counts although it may be gone: of what lasts, and of all that is not judged anew."""
+    if measure.undone(evidence):
+        return False
     return measure.lasting or not (evidence.open and measure.judged(evidence))
 
 

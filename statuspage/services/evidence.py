@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -10,11 +11,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from statuspage.domain import clocks
+from statuspage.domain.audience import parse
 from statuspage.domain.campaign import CampaignKind
 from statuspage.domain.delivery import TOLD, DeliveryState
 from statuspage.domain.evidence import Evidence
 from statuspage.domain.incident import ENDED, CauseCategory, IncidentState, Publication
 from statuspage.domain.message import placeholders
+from statuspage.domain.notice import Notice, told_of
 from statuspage.domain.route import Behaviour, Dependency, RouteKind
 from statuspage.models import (
     AuditEntry,
@@ -229,31 +232,51 @@ def _campaigns(session: Session, incident: Incident, on_page: bool) -> dict[str,
     )
     begun = session.scalars(query.order_by(Campaign.started_at, Campaign.id)).all()
     purposes = {one.id: one.purpose for one in begun}
-    counted = select(CampaignCount.campaign_id, CampaignCount.channel, CampaignCount.state, func.sum(CampaignCount.n))
-    groups = counted.group_by(CampaignCount.campaign_id, CampaignCount.channel, CampaignCount.state)
-    rows = session.execute(groups.where(CampaignCount.campaign_id.in_(purposes)))
-    counts = [(one, channel, state, int(n)) for one, channel, state, n in rows]
+    counts = _counts(session, purposes)
     told = [(purposes[one], channel, n) for one, channel, state, n in counts if state in TOLD and n]
     notices = [one for one in begun if one.purpose == OUTAGE]
     first = notices[0] if notices else None
     by = None if first is None else _people(session, first.approved_by or first.author_id)[0]
+    to_subscribers, reachable = told_of(
+        [notice for one in notices for notice in _notices(one, counts)], set(components.states_of(session, incident))
+    )
     return {
         "campaign_ran": first is not None,
         "campaign_at": None if first is None else first.started_at,
         "campaign_by": by,
-        "reachable": sum(_reachable(one, counts) for one in notices),
-        "told": sum(n for purpose, _, n in told if purpose == OUTAGE),
+        "reachable": reachable,
+        "told": to_subscribers,
         "pos_contacts_told": sum(n for purpose, _, n in told if purpose == MERCHANTS),
         # The feeds are bytes beside the page: whoever reads it by feed has the news when the page has it.
         "independent_channels": (*(("page",) if on_page else ()), *sorted({channel for _, channel, _ in told})),
     }
 
 
-def _reachable(campaign: Campaign, counts: list[tuple[int, str, str, int]]) -> int:
-    """Messages of the campaign that were not left out. While people are still gathered, as many as were approved: the
-    first five hundred of a million are not everybody."""
-    found = sum(n for one, _, state, n in counts if one == campaign.id and state != DeliveryState.SUPPRESSED)
-    return found if campaign.expanded_at is not None else max(found, int(campaign.estimated.get("recipients", 0)))
+def _counts(session: Session, campaigns: Collection[int]) -> list[tuple[int, str, str, int]]:
+    """(campaign row id, channel, state, messages)"""
+    columns = (CampaignCount.campaign_id, CampaignCount.channel, CampaignCount.state)
+    query = select(*columns, func.sum(CampaignCount.n)).where(CampaignCount.campaign_id.in_(campaigns))
+    return [(one, channel, state, int(n)) for one, channel, state, n in session.execute(query.group_by(*columns))]
+
+
+def _notices(campaign: Campaign, counts: list[tuple[int, str, str, int]]) -> list[Notice]:
+    """The campaign channel by channel, its messages that were not left out being the reachable. While people are still
+    gathered these are as many as were approved: the first five hundred of a million are not everybody."""
+    own = [(channel, state, n) for one, channel, state, n in counts if one == campaign.id]
+    approved = {} if campaign.expanded_at is not None else campaign.estimated.get("channels", {})
+    audience = parse(campaign.audience)
+    return [
+        Notice(
+            channel,
+            audience,
+            max(
+                sum(n for there, state, n in own if there == channel and state != DeliveryState.SUPPRESSED),
+                int(approved.get(channel, {}).get("recipients", 0)),
+            ),
+            sum(n for there, state, n in own if there == channel and state in TOLD),
+        )
+        for channel in sorted({channel for channel, _, _ in own} | set(approved))
+    ]
 
 
 def _last_act(session: Session, incident: Incident, action: str) -> AuditEntry | None:

@@ -27,7 +27,9 @@ def _rows(world: World, session: Session, incident: Incident) -> dict[str, Row]:
     return {row.key: row for row in playbook.rows(session, incident, OPERATOR, world.clock.now())}
 
 
-def _campaign(session: Session, incident: Incident, purpose: str, counts: dict[tuple[str, str], int]) -> None:
+def _campaign(
+    session: Session, incident: Incident, purpose: str, counts: dict[tuple[str, str], int], audience: str = "all"
+) -> None:
     campaign = Campaign(
         incident_id=incident.id,
         kind=CampaignKind.INCIDENT_NOTICE,
@@ -38,7 +40,7 @@ def _campaign(session: Session, incident: Incident, purpose: str, counts: dict[t
         expanded_at=NOW,
         priority=20,
         channels=["sms", "email"],
-        audience="all",
+        audience=audience,
         basis="contract",
         validity_seconds=3600,
         resend_unknown=[],
@@ -202,10 +204,38 @@ def test_those_who_are_not_gathered_yet_are_not_told(world: World) -> None:
         incident = world.declare(session, world.actor(session, "engineer"))
         _campaign(session, incident, "outage", {("sms", "delivered"): 500})
         campaign = session.scalars(select(Campaign)).one()
-        campaign.expanded_at, campaign.estimated = None, {"recipients": 1_000_000}
+        campaign.expanded_at = None
+        campaign.estimated = {"recipients": 1_000_000, "channels": {"sms": {"recipients": 1_000_000}}}
         row = _rows(world, session, incident)["told_directly"]
         assert (row.state, row.facts[1].n, row.facts[1].of) == (RowState.OPEN, 500, 1_000_000)
         campaign.expanded_at = NOW
+        session.flush()
+        assert _rows(world, session, incident)["told_directly"].state is RowState.DONE
+
+
+def test_writing_to_the_same_people_again_takes_nothing_back(world: World) -> None:
+    """A second notice to people who were told leaves the row done, and the share that it shows as it was."""
+    with transaction(world.sessions) as session:
+        incident = world.declare(session, world.actor(session, "engineer"))
+        _campaign(session, incident, "outage", {("sms", "delivered"): 95, ("sms", "failed"): 5})
+        for again in ("all", "segment = prepaid"):
+            _campaign(session, incident, "outage", {("sms", "pending"): 60}, again)
+            row = _rows(world, session, incident)["told_directly"]
+            assert (row.state, row.facts[1].n, row.facts[1].of) == (RowState.DONE, 95, 100)
+
+
+def test_a_notice_to_more_people_opens_the_row_until_they_are_told(world: World) -> None:
+    """Done never stands beside a share below nine of ten: people who are written to later are waited for."""
+    with transaction(world.sessions) as session:
+        incident = world.declare(session, world.actor(session, "engineer"))
+        _campaign(session, incident, "outage", {("sms", "delivered"): 100}, "segment = prepaid")
+        playbook.keep_proofs(session, OPERATOR, now=world.clock.now())
+        assert _rows(world, session, incident)["told_directly"].state is RowState.DONE
+        _campaign(session, incident, "outage", {("sms", "pending"): 100}, "segment = postpaid")
+        row = _rows(world, session, incident)["told_directly"]
+        assert (row.state, row.facts[1].holds) == (RowState.OPEN, False)
+        playbook.keep_proofs(session, OPERATOR, now=world.clock.now())
+        session.scalars(select(CampaignCount).where(CampaignCount.state == "pending")).one().state = "delivered"
         session.flush()
         assert _rows(world, session, incident)["told_directly"].state is RowState.DONE
 

@@ -16,7 +16,7 @@ from statuspage.db import Sessions, transaction
 from statuspage.domain.component import ComponentState
 from statuspage.domain.incident import IncidentState, Publication
 from statuspage.i18n import gettext
-from statuspage.models import Component, Incident, IncidentUpdate
+from statuspage.models import Component, Incident, IncidentUpdate, PlaybookRow
 from statuspage.publish.publisher import publish
 from statuspage.services import grace_inquiries
 from statuspage.services.actor import CLI
@@ -286,3 +286,16 @@ def _tell(browser: Browser, room: str, kind: str, **said: object) -> None:
     browser.get(address)
     answer = browser.post(address, {**browser.filled(address), **said})
     assert answer.status_code == 303, answer.text
+
+
+def test_a_row_that_was_proved_says_that_its_facts_are_of_now(
+    engineer: Browser, sessions: Sessions, clock: FrozenClock
+) -> None:
+    """Where a proof counts although it is gone, nobody reads "done" beside a fact against it without being told so."""
+    room = f"/console/incidents/{declare(engineer)}"
+    said = gettext("en", "console.playbook.proved_then")
+    assert said not in engineer.get(room).text
+    with transaction(sessions) as session:
+        row = session.scalars(select(PlaybookRow).where(PlaybookRow.key == "merchants")).one()
+        row.proved_at = clock.now()
+    assert engineer.get(room).text.count(said) == 1
