@@ -12,7 +12,8 @@ from markupsafe import Markup, escape
 from statuspage import i18n
 from statuspage.domain.component import Indicator, indicator
 from statuspage.domain.incident import CauseCategory, IncidentState
-from statuspage.domain.route import RouteKind, RouteState, show_order
+from statuspage.domain.route import USABLE, RouteKind, RouteState
+from statuspage.publish import ways
 from statuspage.publish.bars import DAYS, bars, disturbed
 from statuspage.publish.crediting import Crediting, CreditingKind, crediting
 from statuspage.publish.headline import Headline, HeadlineKind, headline
@@ -53,6 +54,11 @@ class Reader:
         """A list that opens a sentence: after the first name only proper names keep their capital letter."""
         said = [self.say(one) for one in words]
         return self._separator.join(said) if proper else i18n.listed(self.locale, said, opening=True)
+
+    @property
+    def gap(self) -> str:
+        """What stands between two sentences: nothing in Chinese."""
+        return i18n.gettext(self.locale, "text.separator")
 
     @property
     def _separator(self) -> str:
@@ -175,7 +181,7 @@ class Reader:
             said = self.t(f"crediting.{found.kind}")
         else:
             said = self.t(f"crediting.{found.kind}_by", time=self.by(found.due, beside=self.view.as_of))
-        return Markup(" ").join([said, self.t("crediting.no_way")]) if found.no_way else said
+        return escape(self.gap).join([said, self.t("crediting.no_way")]) if found.no_way else said
 
     @property
     def pay_once(self) -> bool:
@@ -184,20 +190,23 @@ class Reader:
 
     # Routes
 
-    def routes_matter(self) -> bool:
-        """In quiet times nobody checks routes by the half hour, and a list of "not checked" would tell nothing."""
-        told = (RouteState.WORKS_DELAYED, RouteState.DEGRADED, RouteState.DOWN)
-        return self.headline.kind is not HeadlineKind.OK or any(route.state in told for route in self.view.routes)
+    @cached_property
+    def states_matter(self) -> bool:
+        return ways.states_matter(self.view)
 
     def routes(self, kind: RouteKind) -> list[RouteView]:
-        """What works first, then what is delayed, then what fails; `unknown` is never shown as working."""
-        chosen = [route for route in self.view.routes if route.kind == kind]
-        return sorted(chosen, key=lambda route: (show_order(route.state), route.position, route.id))
+        return ways.whole_list(self.view, kind)
+
+    def front_routes(self, kind: RouteKind) -> list[RouteView]:
+        return ways.front_list(self.view, kind)
 
     def credit(self, route: RouteView) -> str:
-        """What the reader needs to know about paying this way now, in a few words."""
-        if route.credit is not None and route.state in (RouteState.WORKS, RouteState.WORKS_DELAYED):
+        """What the reader needs to know about paying this way now, in a few words; empty when that is nothing."""
+        told = ways.says(self.view, route)
+        if route.credit is not None and (not told or route.state in USABLE):
             return self.say(route.credit)
+        if not told:
+            return ""
         if route.state is RouteState.UNKNOWN:
             if route.checked_at is None:
                 return self.plain("route.unchecked")
@@ -307,9 +316,9 @@ class Reader:
     def component_shape(component: ComponentView) -> str:
         return _SHAPE_OF[indicator((component.state,))]
 
-    @staticmethod
-    def route_shape(route: RouteView) -> str:
-        return _ROUTE_SHAPE[route.state]
+    def route_shape(self, route: RouteView) -> str:
+        """Of a way whose state the page does not tell: none, an empty place."""
+        return _ROUTE_SHAPE[route.state] if ways.says(self.view, route) else "none"
 
     @staticmethod
     def incident_shape(incident: IncidentView) -> str:

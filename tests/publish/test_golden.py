@@ -27,6 +27,12 @@ def test_the_other_pages_read_as_reviewed(name: str, locale: str) -> None:
 
 
 @pytest.mark.parametrize("locale", KNOWN_LOCALES)
+def test_ways_to_pay_in_peacetime_read_as_reviewed(locale: str) -> None:
+    """When nothing fails they are listed as usual, without a word about who has looked."""
+    golden.matches(f"pay_calm.{locale}", golden.visible(page(Reader(views.CALM, locale), "pay", "/pay")))
+
+
+@pytest.mark.parametrize("locale", KNOWN_LOCALES)
 def test_an_incident_page_reads_as_reviewed(locale: str) -> None:
     """The incident's own page lists its facts and its whole record in the reviewed words."""
     html = page(Reader(views.OUTAGE, locale), "incident", "/incidents/p31zjtct2jer", views.INCIDENT)

@@ -109,8 +109,8 @@ ROUTES = (
         RouteState.WORKS_DELAYED,
         2,
         how_to=words(
-            "Введите номер, внесите деньги.\n\n1. Возьмите чек.\n2. Сохраните его.",
-            "输入号码并投币。",
+            "1. Введите номер.\n2. Внесите деньги и заберите чек.",
+            "输入号码，投入现金，取走小票。",
             "Enter the number, pay, take the receipt.",
         ),
         receipt_needed=True,

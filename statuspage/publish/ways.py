@@ -1,0 +1,49 @@
+"""Which ways to pay and to manage services the page lists, in which order, and whether it says how each does.
+
+In peacetime nobody checks them, and a page that says "all services work" has nothing to say of a single one: they are
+listed as usual, without a state. A way known to be disturbed is told on any day; one that nobody has checked is warned
+of only while something that payments depend on fails. `unknown` is never shown as working.
+"""
+
+from __future__ import annotations
+
+from statuspage.domain.component import ComponentState
+from statuspage.domain.route import RouteKind, RouteState, show_order
+from statuspage.publish.headline import HeadlineKind, headline
+from statuspage.publish.view import PageView, RouteView
+
+_TOLD = frozenset({RouteState.WORKS_DELAYED, RouteState.DEGRADED, RouteState.DOWN})
+
+
+def checks_matter(view: PageView) -> bool:
+    """Whether payments fail, or may: a billing service does, or an incident that does not say what it touches."""
+    failing = {one.id for one in view.components if one.billing}
+    broken = any(one.id in failing and one.state is not ComponentState.OPERATIONAL for one in view.components)
+    unrepaired = [one for one in view.open_incidents() if not one.repaired]
+    return broken or any(not one.component_ids or failing & set(one.component_ids) for one in unrepaired)
+
+
+def states_matter(view: PageView) -> bool:
+    """Whether the page says how each way does: payments fail or have just been repaired, or a way is disturbed."""
+    repaired = headline(view).kind is HeadlineKind.REPAIRED
+    return repaired or checks_matter(view) or any(route.state in _TOLD for route in view.routes)
+
+
+def whole_list(view: PageView, kind: RouteKind) -> list[RouteView]:
+    """What works first, then what is delayed, then what fails, then what is unknown; in peacetime the usual order."""
+    told = states_matter(view)
+    chosen = [route for route in view.routes if route.kind == kind]
+    return sorted(chosen, key=lambda route: (show_order(route.state) if told else 0, route.position, route.id))
+
+
+def front_list(view: PageView, kind: RouteKind) -> list[RouteView]:
+    """Of these the ones to name on the front page: those of which it has something to say."""
+    if not states_matter(view):
+        return []
+    unchecked_too = checks_matter(view)
+    return [route for route in whole_list(view, kind) if unchecked_too or route.state is not RouteState.UNKNOWN]
+
+
+def says(view: PageView, route: RouteView) -> bool:
+    """Whether the page tells this way's state."""
+    return checks_matter(view) or (states_matter(view) and route.state is not RouteState.UNKNOWN)
