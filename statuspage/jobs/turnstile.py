@@ -26,7 +26,7 @@ def write_lazily(engine: Engine, *, durable: bool) -> None:
 
     With `durable` False a commit does not wait for the disk either. That is for rows that can be made again and that a
     later, durable commit carries along: the log is one file, written in order. Its temporary tables, which may hold
-    half a million people, then lie in a file that has no name.
+    hundreds of thousands of people, then lie in a file that has no name.
     """
     if engine.dialect.name != "sqlite":
         return
