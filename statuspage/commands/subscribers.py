@@ -19,6 +19,7 @@ from statuspage.composition import Composition
 from statuspage.services import erasure, people, reference
 from statuspage.services.actor import CLI
 from statuspage.services.people_import import ImportResult, Source, import_people
+from statuspage.services.people_import_book import standing
 from statuspage.services.people_import_columns import TABLE
 from statuspage.services.people_import_sample import sample_file
 from statuspage.services.people_import_sink import Counts
@@ -119,7 +120,7 @@ def status(parts: Composition, json_wanted: bool) -> None:
         if last is None
         else {
             "id": last.public_id,
-            "state": last.state,
+            "state": standing(last, parts.clock.now()),
             "started_at": last.started_at if json_wanted else local(last.started_at, parts.settings.zone),
             "accepted": last.rows_accepted,
             "refused": last.rows_refused,

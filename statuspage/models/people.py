@@ -146,7 +146,7 @@ class PeopleImport(Base):
     public_id: Mapped[str] = mapped_column(String(12), unique=True)
     generation: Mapped[int] = mapped_column(unique=True)
     state: Mapped[str] = mapped_column(String(12))
-    """running, visible, failed, abandoned or dry_run."""
+    """running, visible, failed, abandoned or dry_run. How it stands now: `services.people_import_book.standing`."""
     actor: Mapped[str] = mapped_column(String(60))
     file_name: Mapped[str] = mapped_column(String(200))
     bytes_total: Mapped[int] = mapped_column(BigInteger)

@@ -13,7 +13,7 @@ from statuspage.config import Settings
 from statuspage.db import Sessions, transaction
 from statuspage.domain.errors import RuleError
 from statuspage.domain.roles import Permission
-from statuspage.models import Region, Segment
+from statuspage.models import PeopleImport, Region, Segment
 from statuspage.services import leases, texts
 from statuspage.services.actor import Actor
 from statuspage.services.addresses import AddressKey
@@ -25,7 +25,7 @@ from statuspage.services.people_import_purge import clear_dead
 from statuspage.services.people_import_refused import RefusedLines
 from statuspage.services.people_import_rows import RowChecker, Vocabulary
 from statuspage.services.people_import_run import ImportRun, Watch
-from statuspage.services.people_import_sink import Counts, DrySink, TableSink
+from statuspage.services.people_import_sink import Counts, DrySink, Sink, TableSink
 
 Meaning = TypeVar("Meaning")
 
@@ -81,7 +81,7 @@ def import_people(
         book = ImportBook(sessions, actor, held, clock)
         entry = book.enter(source.name, source.size)
         refused = RefusedLines.of(settings, entry.public_id)
-        sink = DrySink() if held is None else TableSink(bulk, held, entry.id, entry.generation, clock)
+        sink = _sink(bulk, held, entry, clock)
         run = ImportRun(file, _checker(sessions, settings, file), refused, sink, watch)
         try:
             run.load()
@@ -123,6 +123,12 @@ def _checker(sessions: Sessions, settings: Settings, file: PeopleFile) -> RowChe
         words = vocabulary(session, settings)
     key = AddressKey.derive(settings.secret_key.get_secret_value())
     return RowChecker(words, key, file.layout.columns, file.layout.width)
+
+
+def _sink(bulk: Sessions, held: Held | None, entry: PeopleImport, clock: Clock) -> Sink:
+    if held is None:
+        return DrySink(bulk, entry.id, clock)
+    return TableSink(bulk, held, entry.id, entry.generation, clock)
 
 
 def _nothing_taken(counts: Counts, refused: RefusedLines) -> RuleError:

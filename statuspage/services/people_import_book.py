@@ -23,6 +23,24 @@ from statuspage.services.people_import_sink import Counts
 logger = structlog.get_logger(__name__)
 
 
+def deserted(entry: PeopleImport, now: datetime) -> bool:
+    """Whether nobody works on the run any more: it has not ended, and its process has long not shown itself.
+
+    What lives beats at least as often as it renews the lease, so whoever was silent for that long was killed.
+    """
+    return entry.finished_at is None and entry.heartbeat_at + LEASE_LENGTH <= now
+
+
+def standing(entry: PeopleImport, now: datetime) -> str:
+    """What is true of the run at `now`: its state, or abandoned before anybody wrote that down, or checking for a dry
+    run that still reads."""
+    if entry.finished_at is not None:
+        return entry.state
+    if deserted(entry, now):
+        return "abandoned"
+    return "checking" if entry.state == "dry_run" else entry.state
+
+
 class ImportBook:
     """Writes the row of one run. Without a lease it is a dry run."""
 
@@ -66,7 +84,7 @@ class ImportBook:
                 if self._held is not None:
                     leases.renew(session, self._held, LEASE_LENGTH, now=now)
                     leases.release(session, self._held, now=now)
-                self._close(session, entry, counts, refused, "failed" if self._held else "dry_run", now)
+                self._close(session, entry, counts, refused, "failed", now)
         except (SQLAlchemyError, LeaseLost) as error:
             # Whoever holds the lease next finds the run by its state; why it failed is on its way up already.
             logger.warning("people_import.left_open", import_id=entry.public_id, error=type(error).__name__)
@@ -92,7 +110,5 @@ class ImportBook:
 
 def _new_generation(session: Session, *, dry_run: bool) -> int:
     """The next one. A dry run needs none, but the column wants another number for each."""
-    newest, oldest = session.execute(
-        select(func.max(PeopleImport.generation), func.min(PeopleImport.generation))
-    ).one()
+    newest, oldest = session.execute(select(func.max(PeopleImport.generation), func.min(PeopleImport.generation))).one()
     return min(oldest or 0, 0) - 1 if dry_run else max(newest or 0, 0) + 1

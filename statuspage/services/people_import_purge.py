@@ -23,6 +23,7 @@ PAUSE_SECONDS = 0.02
 """After each chunk: nobody waits for this work, and others wait for SQLite's lock."""
 
 Removal = Callable[[Session, int], bool]
+Stopped = Callable[[], bool]
 
 _EVER: ColumnElement[int] = literal_column(str(FOREVER))
 _WITHOUT_ORM = {"synchronize_session": False}
@@ -30,23 +31,37 @@ _STILL_EXPANDING = (CampaignState.SCHEDULED, CampaignState.RUNNING, CampaignStat
 _MAY_START = (CampaignState.AWAITING_APPROVAL, CampaignState.APPROVED)
 
 
-def tend_imports(sessions: Sessions, clock: Clock) -> None:
+def never() -> bool:
+    return False
+
+
+def tend_imports(sessions: Sessions, clock: Clock, stopped: Stopped = never) -> None:
     """The scheduler's task, safe to repeat: clear dead imports, purge replaced rows, delete old files of refused lines.
 
-    While an import is running only what no generation needs any more is touched.
+    While an import is running only what no generation needs any more is touched. A file of a million people is cleared
+    in a minute, so that between two chunks `stopped` is asked; the next one goes on where this one left off.
     """
     expire_refused(sessions, clock)
+    _close_dead_checks(sessions, clock.now())
     with transaction(sessions) as session:
         held = leases.take(session, LEASE, leases.new_owner(), LEASE_LENGTH, now=clock.now())
     with bulk_sessions(sessions) as bulk:
         if held is not None:
-            clear_dead(bulk, held, clock)
+            clear_dead(bulk, held, clock, stopped)
             with transaction(sessions) as session:
                 leases.release(session, held, now=clock.now())
-        _purge_replaced(bulk, clock.now())
+        _purge_replaced(bulk, clock.now(), stopped)
 
 
-def clear_dead(sessions: Sessions, held: Held, clock: Clock) -> None:
+def _close_dead_checks(sessions: Sessions, now: datetime) -> None:
+    """A dry run holds no lease that the next one could find; one that wakes after all writes its own end."""
+    dead = (PeopleImport.state == "dry_run", PeopleImport.finished_at.is_(None))
+    silent = PeopleImport.heartbeat_at <= now - LEASE_LENGTH
+    with transaction(sessions) as session:
+        session.execute(update(PeopleImport).where(*dead, silent).values(state="abandoned", finished_at=now))
+
+
+def clear_dead(sessions: Sessions, held: Held, clock: Clock, stopped: Stopped = never) -> None:
     """Undo what failed or killed imports left. Whoever holds the lease knows that none is running."""
     with transaction(sessions) as session:
         leases.renew(session, held, LEASE_LENGTH, now=clock.now())
@@ -62,7 +77,8 @@ def clear_dead(sessions: Sessions, held: Held, clock: Clock) -> None:
     for run_id, generation in found:
         for undo in (_remove_written, _reopen_replaced):
             while _step(sessions, undo, generation, held, clock.now()):
-                pass
+                if stopped():
+                    return
         with transaction(sessions) as session:
             session.execute(update(PeopleImport).where(PeopleImport.id == run_id).values(purged=True))
 
@@ -82,11 +98,12 @@ def expire_refused(sessions: Sessions, clock: Clock) -> None:
         session.execute(update(PeopleImport).where(*over).values(refused_path=None))
 
 
-def _purge_replaced(sessions: Sessions, now: datetime) -> None:
+def _purge_replaced(sessions: Sessions, now: datetime, stopped: Stopped) -> None:
     with transaction(sessions, read_only=True) as session:
         floor = _lowest_needed(session, now)
     while _step(sessions, _remove_replaced, floor):
-        pass
+        if stopped():
+            return
     done = (PeopleImport.state == "visible", PeopleImport.generation <= floor, PeopleImport.purged.is_(False))
     with transaction(sessions) as session:
         session.execute(update(PeopleImport).where(*done).values(purged=True))
@@ -136,9 +153,7 @@ def _reopen_replaced(session: Session, generation: int) -> bool:
     closed = select(Line.id, Line.contact_id).where(Line.valid_to == generation, Line.valid_to < _EVER)
     found = list(session.execute(closed.limit(CHUNK)))
     for table, ids in ((Line, [line for line, _ in found]), (Contact, [contact for _, contact in found])):
-        session.execute(
-            update(table).where(table.id.in_(ids)).values(valid_to=FOREVER), execution_options=_WITHOUT_ORM
-        )
+        session.execute(update(table).where(table.id.in_(ids)).values(valid_to=FOREVER), execution_options=_WITHOUT_ORM)
     return len(found) == CHUNK
 
 

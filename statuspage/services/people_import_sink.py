@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import update
@@ -22,6 +23,9 @@ SMALLEST_CHUNK = 1_000
 LARGEST_CHUNK = 8_000
 LOCK_SECONDS = 0.3
 """How long a chunk should hold SQLite's one write lock; its size follows what the last one took."""
+
+BEAT_EVERY = timedelta(seconds=2)
+"""How often a dry run says that it lives: as often as the page that watches it looks, far within the lease's length."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,6 @@ class TableSink:
             self.wanted = max(SMALLEST_CHUNK, min(LARGEST_CHUNK, fit, self.wanted * 2))
         return repeated
 
-
     def let_others_in(self) -> None:
         """Sleep what is missing of the time that a waiting writer needs to see SQLite's lock free."""
         if on_sqlite(self._sessions):
@@ -91,13 +94,18 @@ class TableSink:
 
 
 class DrySink:
-    """Keeps nothing but a number for each line seen, to find those that repeat one."""
+    """Keeps a number for each line seen, to find those that repeat one, and the run's progress now and then."""
 
-    def __init__(self) -> None:
+    def __init__(self, sessions: Sessions, run_id: int, clock: Clock) -> None:
         self.wanted = LARGEST_CHUNK
+        self._sessions, self._run_id, self._clock = sessions, run_id, clock
+        self._beat_at = clock.now()
         self._seen: set[int] = set()
 
-    def store(self, rows: Sequence[PersonRow], counts: Counts) -> list[int]:  # noqa: ARG002  # the protocol's, kept by tables only
+    def store(self, rows: Sequence[PersonRow], counts: Counts) -> list[int]:
+        now = self._clock.now()
+        if abs(now - self._beat_at) >= BEAT_EVERY:  # the clock may have been set back
+            self._beat(counts, now)
         repeated = []
         for place, row in enumerate(rows):
             number = hash((row.account, row.key))
@@ -106,6 +114,11 @@ class DrySink:
             self._seen.add(number)
         return repeated
 
+    def _beat(self, counts: Counts, now: datetime) -> None:
+        with transaction(self._sessions) as session:
+            run = update(PeopleImport).where(PeopleImport.id == self._run_id)
+            session.execute(run.values(heartbeat_at=now, **counts.columns()))
+        self._beat_at = now
 
     def let_others_in(self) -> None:
         """Nobody waits for a run that writes nothing."""

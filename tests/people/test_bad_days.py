@@ -23,6 +23,8 @@ from statuspage.services import audit, people_import_run
 from statuspage.services.actor import CLI
 from statuspage.services.leases import LeaseLost
 from statuspage.services.people_import import ImportResult, Source, import_people
+from statuspage.services.people_import_book import ImportBook, standing
+from statuspage.services.people_import_database import LEASE_LENGTH
 from statuspage.services.people_import_purge import tend_imports
 from tests.databases import SECRET
 from tests.people.crowd import Crowd, file, row
@@ -162,6 +164,44 @@ def test_overtaken_while_asleep(crowd: Crowd) -> None:
     assert states(crowd) == ["abandoned", "visible"]
     tend_imports(crowd.sessions, crowd.clock)
     assert rows_of(crowd) == (100, 100, 200)
+
+
+def test_a_check_that_was_killed_is_seen_to_be_dead(crowd: Crowd) -> None:
+    """A dry run whose process is gone stands as broken off when its beat is overdue, and the scheduler writes it down;
+    one that reads for long goes on being one that is being checked."""
+    left = ImportBook(crowd.sessions, CLI, None, crowd.clock).enter("people.csv", 0)
+    assert standing(left, crowd.clock.now()) == "checking"
+    seen: list[str] = []
+
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            with transaction(crowd.sessions, read_only=True) as session:
+                newest = session.scalars(select(PeopleImport).order_by(PeopleImport.id.desc())).first()
+                assert newest is not None
+            if newest.public_id != left.public_id:
+                seen.append(standing(newest, crowd.clock.advance(LEASE_LENGTH / 2)))
+            return super().read(size)
+
+    body = people(60_000).encode()
+    import_people(crowd.sessions, CLI, Source(Slow(body), "x", len(body)), crowd.settings, crowd.clock, dry_run=True)
+    assert len(seen) > 3
+    assert set(seen) == {"checking"}
+    assert standing(left, crowd.clock.now()) == "abandoned"
+    assert states(crowd) == ["dry_run", "dry_run"]
+    tend_imports(crowd.sessions, crowd.clock)
+    assert states(crowd) == ["abandoned", "dry_run"]
+
+
+def test_a_check_that_broke_off_is_not_shown_as_done(crowd: Crowd) -> None:
+    """A dry run that fails half-way says so: its counts are not those of the file."""
+
+    def die() -> None:
+        raise OSError("the disk went away")
+
+    source = Source(Interrupted(people(3_000).encode(), die), "people.csv", 0)
+    with pytest.raises(OSError, match="the disk went away"):
+        import_people(crowd.sessions, CLI, source, crowd.settings, crowd.clock, dry_run=True)
+    assert states(crowd) == ["failed"]
 
 
 def test_declaring_while_people_come_in(crowd: Crowd) -> None:

@@ -13,8 +13,13 @@ from sqlalchemy import select
 from statuspage.clock import FrozenClock
 from statuspage.config import Settings
 from statuspage.db import Sessions, transaction
+from statuspage.i18n import gettext
 from statuspage.models import AuditEntry, PeopleImport, Suppression
+from statuspage.services import leases
+from statuspage.services.actor import CLI
+from statuspage.services.people_import_book import ImportBook
 from statuspage.services.people_import_columns import COLUMNS, NO, YES
+from statuspage.services.people_import_database import LEASE, LEASE_LENGTH
 from statuspage.web.console import importing
 from statuspage.web.console.importing import Task
 from tests.web.site import MANY, Browser, people_file
@@ -112,6 +117,40 @@ def test_a_file_that_nobody_began_to_read_is_said_so(
     page = engineer.get(address).text
     assert "Nobody began to read the file" in page
     assert WATCHED not in page
+
+
+@pytest.mark.parametrize("locale", ["ru", "zh", "en"])
+@pytest.mark.parametrize("dry_run", ["0", "1"])
+def test_a_reader_that_was_killed_is_watched_no_longer(
+    engineer: Browser,
+    monkeypatch: pytest.MonkeyPatch,
+    sessions: Sessions,
+    clock: FrozenClock,
+    dry_run: str,
+    locale: str,
+) -> None:
+    """After a `kill -9` the page says that nobody reads the file and what to do, and stops looking again."""
+
+    def killed(task: Task) -> None:
+        held = None
+        if not task.dry_run:
+            with transaction(sessions) as session:
+                held = leases.take(session, LEASE, "killed", LEASE_LENGTH, now=clock.now())
+        ImportBook(sessions, CLI, held, clock).enter(task.name, 100)
+
+    monkeypatch.setattr(importing, "launch", killed)
+    address = f"/console/people?since={int(clock.now().timestamp())}"
+    assert _upload(engineer, people_file(1), dry_run) == 303
+    engineer.post("/console/language", {"locale": locale, "next": "/console/people"})
+    assert WATCHED in engineer.get(address).text
+    clock.advance(LEASE_LENGTH)
+    page = engineer.get(address).text
+    assert WATCHED not in page
+    assert REFRESHED not in page
+    assert gettext(locale, "console.people.state_abandoned") in page
+    part = engineer.get(address.replace("people?", "people/imports?"))
+    assert part.headers["HX-Refresh"] == "true"
+    assert _upload(engineer, people_file(1), dry_run) == 303
 
 
 @pytest.mark.usefixtures("at_once")

@@ -18,6 +18,7 @@ from statuspage.models import PeopleImport
 from statuspage.services import erasure, people
 from statuspage.services.erasure import Erased
 from statuspage.services.people import Person
+from statuspage.services.people_import_book import deserted, standing
 from statuspage.services.people_import_columns import NO, TABLE, YES
 from statuspage.services.people_import_sample import sample_file
 from statuspage.web import shell
@@ -45,7 +46,7 @@ def progress() -> ResponseReturnValue:
     """The moving part of the page alone, for whoever watches an import; the whole page anew when it has ended."""
     with wiring().reading() as session:
         watch = _watch(session)
-    answer = Response(shell.render("console/people/imports.html", watch=watch))
+    answer = Response(shell.render("console/people/imports.html", watch=watch, standing=standing))
     if not watch.going:
         answer.headers["HX-Refresh"] = "true"
     return answer
@@ -141,14 +142,14 @@ class _Watch:
     """The newest imports, and whether there is more to come. `since` is when this person sent a file, in seconds."""
 
     imports: Sequence[PeopleImport]
+    at: datetime
     since: int | None
     waiting: bool
     not_begun: bool
 
     @property
     def going(self) -> bool:
-        unfinished = any(one.finished_at is None for one in self.imports[:1])
-        return self.waiting or unfinished or any(one.state == "running" for one in self.imports)
+        return self.waiting or any(one.finished_at is None and not deserted(one, self.at) for one in self.imports)
 
 
 def _watch(session: Session) -> _Watch:
@@ -157,7 +158,7 @@ def _watch(session: Session) -> _Watch:
     since = request.args.get("since", type=int)
     begun = since is None or any(one.started_at.timestamp() >= since for one in imports[:1])
     patient = since is not None and now().timestamp() - since < importing.BEGINS_WITHIN.total_seconds()
-    return _Watch(imports, since, not begun and patient, not begun and not patient)
+    return _Watch(imports, now(), since, not begun and patient, not begun and not patient)
 
 
 def _page(error: RuleError | None) -> str:
@@ -175,6 +176,7 @@ def _page(error: RuleError | None) -> str:
             country=wiring().settings.default_region,
             default_locale=wiring().settings.default_locale,
             watch=watch,
+            standing=standing,
         )
 
 
