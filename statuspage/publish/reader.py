@@ -17,6 +17,7 @@ from statuspage.publish import ways
 from statuspage.publish.bars import DAYS, bars, disturbed
 from statuspage.publish.crediting import Crediting, CreditingKind, crediting
 from statuspage.publish.headline import Headline, HeadlineKind, headline
+from statuspage.publish.promises import promises, tail_days
 from statuspage.publish.prose import prose
 from statuspage.publish.view import ComponentView, IncidentView, PageView, PromiseView, RouteView, Text, Words
 
@@ -158,8 +159,18 @@ class Reader:
     # The promise
 
     @cached_property
+    def promises(self) -> tuple[PromiseView, ...]:
+        return promises(self.view)
+
+    @property
     def promise(self) -> PromiseView | None:
-        return self.view.promise()
+        """The one that reaches furthest."""
+        return next(iter(self.promises), None)
+
+    @property
+    def terminals_promise(self) -> PromiseView | None:
+        """The one for SIM cards of terminals, which another may outlast."""
+        return next((one for one in self.promises if TERMINALS in one.segments), None)
 
     def covered(self, promise: PromiseView) -> str:
         """Whom the promise covers, and where when it is not everywhere."""
@@ -167,6 +178,10 @@ class Reader:
             return self.plain("promise.everybody")
         where = self.names(promise.regions, proper=True)
         return self.names(promise.covered) + (f" ({where})" if where else "")
+
+    @staticmethod
+    def tail_days(promise: PromiseView) -> int:
+        return tail_days(promise)
 
     @cached_property
     def crediting(self) -> Crediting | None:
@@ -326,6 +341,9 @@ class Reader:
             return "works"
         return "delayed" if incident.repaired else _SHAPE_OF[incident.impact]
 
+
+TERMINALS = "pos_m2m"
+"""The key of the segment of terminals, which have a page of their own."""
 
 NAMED = 3
 """Names in the headline; of more, two and how many others: the promise has to stay on the first screen of a phone."""

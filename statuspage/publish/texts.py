@@ -14,6 +14,7 @@ from statuspage import i18n
 from statuspage.domain.route import RouteKind, RouteState
 from statuspage.publish.headline import HeadlineKind
 from statuspage.publish.reader import Reader
+from statuspage.publish.view import PromiseView
 
 _CLDR_DATE = {"ru": ("ru", "d MMMM"), "zh": ("zh_Hans", "M月d日"), "en": ("en", "d MMMM")}
 
@@ -50,8 +51,9 @@ def ivr(reader: Reader) -> str:
         parts.append(_say(locale, "ivr.down", operator=name, sentence=reader.sentence(), **_spoken(reader, began)))
     else:
         parts.append(_opening(reader))
-    if reader.promise is not None:
-        spoken = _spoken(reader, reader.promise.until)
+    given = _for_all(reader)
+    if given is not None:
+        spoken = _spoken(reader, given.until)
         form = "ivr.promise_day" if spoken["time"] == "24:00" else "ivr.promise_time"
         parts.append(_say(locale, form, **spoken))
     if reader.pay_once:
@@ -97,11 +99,16 @@ def _opening(reader: Reader, *, dated: bool = True) -> str:
 
 
 def _promise(reader: Reader) -> str | None:
-    given = reader.promise
+    given = _for_all(reader)
     if given is None:
         return None
     until = reader.moments.zoned(reader.moments.until(given.until), given.until)
     return _say(reader.locale, "promise", until=until)
+
+
+def _for_all(reader: Reader) -> PromiseView | None:
+    """Of several promises the one that ends first: a few words cannot say to whom a later end is promised."""
+    return next(reversed(reader.promises), None)
 
 
 def _twice(reader: Reader) -> str | None:

@@ -205,10 +205,6 @@ class PageView:
             sorted(unresolved, key=lambda one: (one.repaired, rank[one.impact], -one.started_at.timestamp(), one.id))
         )
 
-    def promise(self) -> PromiseView | None:
-        """The promise that reaches furthest; when several policies stand, the latest end wins (grace.md rule 3)."""
-        return next(iter(self.standing()), None)
-
     def standing(self) -> tuple[PromiseView, ...]:
         """Every promise that holds at `as_of`, the furthest first."""
         held = [promise for promise in self.promises if promise.stands and promise.until > self.as_of]
