@@ -16,27 +16,31 @@ from sqlalchemy.orm import Session
 from statuspage.db import Sessions, transaction
 from statuspage.domain.incident import Publication
 from statuspage.models import Campaign, CampaignCount, Incident, Lease, PageState, Receipt
+from statuspage.services import clock_facts
+from statuspage.services.operator_facts import OperatorFacts
 
 _UP = "statuspage_database_up"
 
 
-def render(sessions: Sessions, now: datetime) -> bytes:
+def render(sessions: Sessions, operator: OperatorFacts, now: datetime) -> bytes:
     """The exposition text; with the database gone, `statuspage_database_up 0` and this process's own figures."""
     registry = CollectorRegistry(auto_describe=False)
     ProcessCollector(registry=registry)
-    registry.register(_Scrape(sessions, now))
+    registry.register(_Scrape(sessions, operator, now))
     return generate_latest(registry)
 
 
 class _Scrape(Collector):
-    def __init__(self, sessions: Sessions, now: datetime) -> None:
+    def __init__(self, sessions: Sessions, operator: OperatorFacts, now: datetime) -> None:
         self._sessions = sessions
+        self._operator = operator
         self._now = now
 
     def collect(self) -> Iterable[Metric]:
         try:
             with transaction(self._sessions, read_only=True) as session:
                 families = [read(session, self._now) for read in _FAMILIES]
+                families.append(_overdue(session, self._operator, self._now))
         except DBAPIError:
             return [GaugeMetricFamily(_UP, "Whether the database answered this scrape.", value=0)]
         return [GaugeMetricFamily(_UP, "Whether the database answered this scrape.", value=1), *families]
@@ -71,10 +75,12 @@ def _incidents(session: Session, _now: datetime) -> Metric:
     return _gauge("incidents", "Incidents, drills apart.", rows, "publication", "state")
 
 
-def _overdue(session: Session, now: datetime) -> Metric:
-    late = select(func.count()).select_from(Incident).where(Incident.next_update_at < now, Incident.drill.is_(False))
-    late = late.where(Incident.publication == Publication.PUBLISHED, Incident.resolved_at.is_(None))
-    return _gauge("updates_overdue", "Open incidents on the page whose promised update is late.", session.execute(late))
+def _overdue(session: Session, operator: OperatorFacts, now: datetime) -> Metric:
+    query = select(Incident).where(Incident.publication == Publication.PUBLISHED, Incident.resolved_at.is_(None))
+    due = [clock_facts.next_update(session, one, operator) for one in session.scalars(query.where(~Incident.drill))]
+    late = sum(one is not None and one.due_at is not None and one.due_at < now for one in due)
+    meaning = "Open incidents on the page whose update is late, by the promise or by the clock profile's cadence."
+    return _gauge("updates_overdue", meaning, [(late,)])
 
 
 def _receipts(session: Session, _now: datetime) -> Metric:
@@ -106,7 +112,6 @@ _FAMILIES: tuple[Callable[[Session, datetime], Metric], ...] = (
     _campaigns,
     _break_glass,
     _incidents,
-    _overdue,
     _receipts,
     _behind,
     _leases,

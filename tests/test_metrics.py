@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from statuspage import metrics
 from statuspage.db import Sessions, make_engine, make_sessions, transaction
 from statuspage.domain.campaign import CampaignKind, CampaignState
+from statuspage.domain.incident import CauseCategory
 from statuspage.models import Campaign, Lease, Receipt
+from statuspage.services import incidents, sample, templates
+from statuspage.services.actor import CLI
+from statuspage.services.operator_facts import OperatorFacts
 
 NOW = datetime(2026, 11, 22, 7, 20, tzinfo=UTC)
+OPERATOR = OperatorFacts(ZoneInfo("Europe/Moscow"), "0500", ("ru", "zh", "en"))
 
 
-def scraped(sessions: Sessions) -> dict[tuple[str, ...], float]:
-    text = metrics.render(sessions, NOW).decode()
+def scraped(sessions: Sessions, now: datetime = NOW) -> dict[tuple[str, ...], float]:
+    text = metrics.render(sessions, OPERATOR, now).decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
 
@@ -34,6 +41,18 @@ def test_figures_come_from_the_database(sessions: Sessions) -> None:
     assert found["statuspage_page_behind",] == 1
     assert found["process_resident_memory_bytes",] > 0
     assert found["statuspage_break_glass_campaigns",] == 0
+
+
+def test_an_update_is_late_by_the_earlier_of_promise_and_cadence(sessions: Sessions) -> None:
+    """An hour after the news the alarm is up, although the page promises the next for the evening."""
+    with transaction(sessions) as session:
+        sample.load(session, time_zone="Europe/Moscow", now=NOW)
+        outage = templates.declaration(session, "billing_outage", profile="default_billing", now=NOW)
+        evening = replace(outage, next_update_at=NOW + timedelta(hours=8), cause=CauseCategory.NETWORK)
+        incidents.declare_incident(session, CLI, evening, now=NOW)
+    hour = timedelta(hours=1)
+    late = [scraped(sessions, NOW + after)["statuspage_updates_overdue",] for after in (hour, hour * 1.1, hour * 9)]
+    assert late == [0, 1, 1]
 
 
 def test_whoever_releases_alone_raises_a_figure(sessions: Sessions) -> None:

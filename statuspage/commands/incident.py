@@ -10,7 +10,7 @@ import click
 from sqlalchemy.orm import Session
 
 from statuspage.commands.desk import operator, reading, writing
-from statuspage.commands.incident_forms import document, print_document, summary, words
+from statuspage.commands.incident_forms import document, print_document, summary, warn_of_promise, words
 from statuspage.commands.options import MOMENT, as_json, choices, from_files, moment, source_of, states, texts
 from statuspage.commands.printing import local, print_json, print_table
 from statuspage.composition import Composition
@@ -58,6 +58,7 @@ def declare(parts: Composition, /, json_wanted: bool, idempotency_key: str | Non
             session, CLI, declaration, idempotency_key=idempotency_key, request=asked, now=parts.clock.now()
         )
         shown = document(session, made, operator(parts), parts.clock.now())
+    warn_of_promise(shown, parts.settings.zone)
     _answer(parts, shown, json_wanted)
 
 
@@ -67,7 +68,7 @@ def declare(parts: Composition, /, json_wanted: bool, idempotency_key: str | Non
 @_TEXT
 @_COMPONENT
 @click.option("--at", "at", help=f"When it happened, if not now. {MOMENT}")
-@click.option("--next-update", help=MOMENT)
+@click.option("--next-update", help=f"Default: as promised; once that is past, as the clock profile asks. {MOMENT}")
 @click.option("--expected-end", help=f"unknown, or: {MOMENT}")
 @click.option("--override", default="", help="Why to resolve although the playbook asks for more.")
 @as_json
@@ -92,6 +93,7 @@ def update(
         now = parts.clock.now()
         lifecycle.add_update(session, CLI, found, new, operator(parts), override=override, now=now)
         shown = document(session, found, operator(parts), now)
+    warn_of_promise(shown, parts.settings.zone)
     _answer(parts, shown, json_wanted)
 
 

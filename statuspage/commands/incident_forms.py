@@ -62,6 +62,7 @@ def document(session: Session, incident: Incident, operator: OperatorFacts, now:
     """Everything about the incident; texts by language, times aware."""
     title = incidents.titles(session, [incident])[incident.id]
     policies = grace_policies.policies_of(session, incident)
+    awaited = clock_facts.next_update(session, incident, operator)
     return {
         "id": incident.public_id,
         "title": title.bodies,
@@ -73,6 +74,8 @@ def document(session: Session, incident: Incident, operator: OperatorFacts, now:
         "regions": incident.regions,
         "not_affected": incident.not_affected,
         **{name: getattr(incident, name) for name in _TIMES},
+        "next_update_asked_at": None if awaited is None else awaited.asked_at,
+        "next_update_due_at": None if awaited is None else awaited.due_at,
         "recurrence_90_days": playbook.recurrence(session, incident).count,
         "updates": _updates(session, incident),
         "grace": [
@@ -90,6 +93,17 @@ def document(session: Session, incident: Incident, operator: OperatorFacts, now:
             for one in clock_facts.due(session, incident, operator, now)
         ],
     }
+
+
+def warn_of_promise(shown: dict[str, Any], zone: ZoneInfo) -> None:
+    """Say on standard error that the page promises the next update later than the clock profile asks for it."""
+    promised, asked = shown["next_update_at"], shown["next_update_asked_at"]
+    if promised is not None and asked is not None and promised > asked:
+        click.echo(
+            f"The page promises the next update by {local(promised, zone)}, but the clock profile asks for one by "
+            f"{local(asked, zone)}. It counts as late from the earlier time.",
+            err=True,
+        )
 
 
 def print_document(shown: dict[str, Any], zone: ZoneInfo) -> None:

@@ -191,12 +191,46 @@ def due(profile: ClockProfile, facts: ClockFacts, now: datetime) -> tuple[Clock,
     return tuple(sorted(clocks, key=lambda clock: (clock.done_at is not None, clock.due_at)))
 
 
-def next_update_due(profile: ClockProfile, facts: ClockFacts) -> datetime | None:
-    """By when the public must hear again: what the cadence asks or what the last update promised, whichever is earlier.
-    None before the first notice and once the incident is over."""
-    if not facts.updates or not facts.updates[-1].open:
+@dataclass(frozen=True, slots=True)
+class NextUpdate:
+    """By when the public must hear again: what the profile's cadence asks, what the page promises, or both."""
+
+    asked_at: datetime | None
+    promised_at: datetime | None
+
+    @property
+    def due_at(self) -> datetime | None:
+        """The earlier of the two: a promise binds whoever made it, and a later one moves no cadence."""
+        return min((one for one in (self.asked_at, self.promised_at) if one is not None), default=None)
+
+    @property
+    def promised_too_late(self) -> bool:
+        """The public was promised an update later than the cadence asks for one."""
+        return self.asked_at is not None and self.promised_at is not None and self.promised_at > self.asked_at
+
+
+def next_update(profile: ClockProfile, updates: Sequence[PublicUpdate], zone: ZoneInfo) -> NextUpdate | None:
+    """None before the first notice, once the incident is over, and where neither asks for an update."""
+    if not updates or not updates[-1].open:
         return None
-    return _update_due(profile, facts.updates[0].at, facts.updates[-1], facts.zone)
+    last = updates[-1]
+    found = NextUpdate(asked_after(profile, updates[0].at, last.at, zone), last.next_promised)
+    return None if found.due_at is None else found
+
+
+def next_update_due(profile: ClockProfile, facts: ClockFacts) -> datetime | None:
+    """`next_update`, only by when."""
+    found = next_update(profile, facts.updates, facts.zone)
+    return None if found is None else found.due_at
+
+
+def asked_after(profile: ClockProfile, first: datetime, at: datetime, zone: ZoneInfo) -> datetime | None:
+    """By when the cadence asks for another update after one at `at`, where the first notice came at `first`."""
+    steps = (one.every for one in profile.cadence if one.until is None or at - first < one.until)
+    asked = _after(at, next(steps, None))
+    if asked is None or profile.night is None:
+        return asked
+    return leave(asked, zone, *profile.night) or asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,26 +253,14 @@ def compliance(profile: ClockProfile, facts: ClockFacts, now: datetime) -> Compl
             continue
         heard = following.at if following is not None else now
         longest = max(longest, heard - update.at)
-        limit = _update_due(profile, facts.updates[0].at, update, facts.zone)
+        asked = asked_after(profile, facts.updates[0].at, update.at, facts.zone)
+        limit = NextUpdate(asked, update.next_promised).due_at
         if limit is None or (following is None and now <= limit):
             continue
         counted += 1
         on_time += heard <= limit
         waited += max(heard - limit, timedelta())
     return Compliance(counted, on_time, longest, waited)
-
-
-def _update_due(
-    profile: ClockProfile, first: datetime, update: PublicUpdate, zone: ZoneInfo
-) -> datetime | None:
-    every = next(
-        (step.every for step in profile.cadence if step.until is None or update.at - first < step.until), None
-    )
-    asked = _after(update.at, every)
-    if asked is not None and profile.night is not None:
-        asked = leave(asked, zone, *profile.night) or asked
-    known = [moment for moment in (asked, update.next_promised) if moment is not None]
-    return min(known, default=None)
 
 
 def _first_public(facts: ClockFacts) -> datetime | None:

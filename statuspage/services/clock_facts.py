@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from statuspage.domain import clocks
 from statuspage.domain.campaign import CampaignKind, CampaignState
-from statuspage.domain.clocks import PROFILES, Clock, ClockFacts, ClockProfile, PublicUpdate, Told
+from statuspage.domain.clocks import PROFILES, Clock, ClockFacts, ClockProfile, NextUpdate, PublicUpdate, Told
 from statuspage.domain.delivery import REACHED, DeliveryState, Reason
 from statuspage.domain.incident import OPEN, IncidentState
 from statuspage.models import AuditEntry, Campaign, Delivery, Incident, IncidentUpdate, Suppression
@@ -19,7 +19,6 @@ from statuspage.services.operator_facts import OperatorFacts
 
 REPORT_FILED = "report.filed"
 """The audit action that stops a report's clock; its detail names the report."""
-
 
 
 def profile_of(incident: Incident) -> ClockProfile:
@@ -38,7 +37,7 @@ def facts(session: Session, incident: Incident, operator: OperatorFacts) -> Cloc
     return ClockFacts(
         declared_at=incident.declared_at,
         zone=operator.zone,
-        updates=public_updates(session, incident),
+        updates=held_to(session, incident),
         expected_end=incident.expected_end_at,
         first_sms_at=_first_accepted(session, incident),
         restored_at=incident.restored_at,
@@ -55,6 +54,23 @@ def public_updates(session: Session, incident: Incident) -> tuple[PublicUpdate, 
     query = select(IncidentUpdate).where(IncidentUpdate.incident_id == incident.id)
     rows = session.scalars(query.order_by(IncidentUpdate.created_at, IncidentUpdate.id))
     return tuple(PublicUpdate(max(row.created_at, published_at), row.next_update_at, row.state in OPEN) for row in rows)
+
+
+def held_to(session: Session, incident: Incident) -> tuple[PublicUpdate, ...]:
+    """`public_updates`, the last with the promise that stands on the page now, whoever wrote it there."""
+    *earlier, last = public_updates(session, incident) or (None,)
+    return () if last is None else (*earlier, replace(last, next_promised=incident.next_update_at))
+
+
+def next_update(session: Session, incident: Incident, operator: OperatorFacts) -> NextUpdate | None:
+    """By when the public must hear again, and why then; the one answer for the room, the lists and the alarms."""
+    return clocks.next_update(profile_of(incident), held_to(session, incident), operator.zone)
+
+
+def asked_after(session: Session, incident: Incident, operator: OperatorFacts, at: datetime) -> datetime | None:
+    """By when the cadence would ask for the next update if one came at `at`; None where it never asks."""
+    seen = public_updates(session, incident)
+    return clocks.asked_after(profile_of(incident), seen[0].at if seen else at, at, operator.zone)
 
 
 def told(session: Session, incident: Incident) -> tuple[Told, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -13,12 +13,12 @@ from statuspage.domain.incident import BROKEN, ENDED, RESTORED, IncidentState, P
 from statuspage.domain.playbook import check_resolve, open_gate
 from statuspage.domain.roles import Permission
 from statuspage.models import Incident, IncidentUpdate
-from statuspage.services import audit, campaigns, components, grace, page, playbook, updates
+from statuspage.services import audit, campaigns, clock_facts, components, grace, page, playbook, updates
 from statuspage.services.actor import Actor
 from statuspage.services.incidents import check_editable, lock
 from statuspage.services.operator_facts import OperatorFacts
 from statuspage.services.texts import Texts
-from statuspage.services.updates import NewUpdate
+from statuspage.services.updates import Keep, NewUpdate
 
 MOST_PAYMENTS = 2**31 - 1
 """More than any operator's queue holds, and the most that its column does."""
@@ -43,7 +43,7 @@ def add_update(
     override: str = "",
     now: datetime,
 ) -> IncidentUpdate:
-    """Write an update and do what its state asks for.
+    """Write an update and do what its state asks for. One that names no next update renews a promise that has passed.
 
     Restored: outage messages are cancelled, components catch up. Resolved: the playbook's gate is asked (`override` is
     the reason to go on without it), components are back, the grace tail begins. An open state after these reopens.
@@ -59,6 +59,7 @@ def add_update(
         _pass_gate(session, actor, incident, operator, override, now)
     if becomes is IncidentState.POSTMORTEM and old is not becomes:
         actor.require(Permission.POSTMORTEM_PUBLISH)
+    new = _promising(session, incident, new, operator, now)
     update = updates.write(session, actor, incident, new, now)
     _follow(session, actor, incident, old, new, update, now)
     detail: audit.Detail = {"update": update.public_id, "old": old.value, "new": incident.state.value}
@@ -186,6 +187,16 @@ def _pass_gate(
     lacking = open_gate(rows)
     if lacking:
         playbook.override_gate(session, actor, incident, list(lacking), override, now)
+
+
+def _promising(
+    session: Session, incident: Incident, new: NewUpdate, operator: OperatorFacts, now: datetime
+) -> NewUpdate:
+    """This update keeps the promise whose time has come; left standing, it would be late again at once."""
+    promised = incident.next_update_at
+    if not isinstance(new.next_update_at, Keep) or promised is None or promised > now:
+        return new
+    return replace(new, next_update_at=clock_facts.asked_after(session, incident, operator, now))
 
 
 def _follow(

@@ -102,8 +102,9 @@ def write(session: Session, actor: Actor, incident: Incident, new: NewUpdate, no
         state=new.state,
         at=point.at,
         author_id=actor.id,
-        expected_end_at=_said(new.expected_end_at, incident.expected_end_at),
-        next_update_at=_said(new.next_update_at, incident.next_update_at),
+        # As the incident has them now: one that is dated back says nothing of what is to come.
+        expected_end_at=incident.expected_end_at,
+        next_update_at=incident.next_update_at,
         created_at=now,
     )
     session.add(update)
@@ -199,10 +200,6 @@ def check_ahead(value: datetime | None, name: str, now: datetime) -> None:
             f"{name}: {value.isoformat()} is more than {LONGEST_AHEAD.days} days ahead. Is the year right?",
             name,
         )
-
-
-def _said(value: datetime | Keep | None, current: datetime | None) -> datetime | None:
-    return current if isinstance(value, Keep) else value
 
 
 def _placed(existing: list[UpdatePoint], incident: Incident, new: NewUpdate, now: datetime) -> UpdatePoint:

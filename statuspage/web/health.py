@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from statuspage import metrics, schema
 from statuspage.publish.mirror import Mirror
 from statuspage.publish.publisher import PUBLIC_FOLDER
+from statuspage.services.operator_facts import OperatorFacts
 from statuspage.web.access import access
 from statuspage.web.proxies import from_loopback
 from statuspage.web.wiring import now, wiring
@@ -62,7 +63,8 @@ def exposition() -> ResponseReturnValue:
     """Prometheus text, to this machine only: it counts what the operator's competitors would like to know."""
     if not from_loopback():
         abort(404)
-    return Response(metrics.render(wiring().sessions, now()), content_type=CONTENT_TYPE_LATEST)
+    operator = OperatorFacts.of(wiring().settings)
+    return Response(metrics.render(wiring().sessions, operator, now()), content_type=CONTENT_TYPE_LATEST)
 
 
 def _database() -> tuple[bool, bool]:

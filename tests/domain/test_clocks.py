@@ -17,6 +17,7 @@ from statuspage.domain.clocks import (
     Told,
     compliance,
     due,
+    next_update,
     next_update_due,
 )
 from statuspage.domain.local_time import within
@@ -104,6 +105,27 @@ def test_when_the_next_update_is_due(profile: str, updates: tuple[PublicUpdate, 
     """By the cadence or by the promise, whichever is earlier; never before the first notice or after the end."""
     moment = next_update_due(PROFILES[profile], replace(FACTS, updates=updates))
     assert moment == (None if expected is None else DECLARED + expected * MINUTE)
+
+
+@pytest.mark.parametrize(
+    ("profile", "promised", "asked", "too_late"),
+    [
+        ("default_billing", 300, 70, True),
+        ("default_billing", 40, 70, False),
+        ("default_billing", 70, 70, False),
+        ("default_billing", None, 70, False),
+        ("trai_in", 300, None, False),
+    ],
+)
+def test_a_promise_later_than_the_cadence_is_named(
+    profile: str, promised: int | None, asked: int | None, too_late: bool
+) -> None:
+    """Both times are known, so that whoever promises more than the profile grants can be told."""
+    found = next_update(PROFILES[profile], told(10, promised=promised), MOSCOW)
+    assert found is not None
+    assert found.asked_at == (None if asked is None else DECLARED + asked * MINUTE)
+    assert found.promised_at == (None if promised is None else DECLARED + promised * MINUTE)
+    assert found.promised_too_late is too_late
 
 
 @given(st.integers(0, 60 * 24 * 10), st.sampled_from(["default_billing", "mic_jp"]))

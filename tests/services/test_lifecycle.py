@@ -16,7 +16,7 @@ from statuspage.domain.errors import NotAllowed, RuleError
 from statuspage.domain.grace import GraceState
 from statuspage.domain.incident import ENDED, OPEN, RESTORED, IncidentState, current_state, state_since
 from statuspage.models import AuditEntry, Component, ComponentChange, Incident, PlaybookRow
-from statuspage.services import grace_policies, lifecycle, updates
+from statuspage.services import clock_facts, grace_policies, lifecycle, updates
 from statuspage.services.actor import Actor
 from statuspage.services.lifecycle import Crediting
 from statuspage.services.updates import NewUpdate
@@ -210,6 +210,39 @@ def test_reopening_goes_to_a_broken_state(world: World) -> None:
         with pytest.raises(RuleError) as refused:
             lifecycle.reopen_incident(session, engineer, incident, new, OPERATOR, now=NOW)
     assert refused.value.code == "incident.bad_reopening"
+
+
+def test_an_update_keeps_the_promise_whose_time_has_come(world: World) -> None:
+    """Said nothing of the next one, a promise that lies ahead stands, and one that has passed is renewed."""
+    with transaction(world.sessions) as session:
+        engineer, incident = _told(world, session)
+        world.clock.advance(timedelta(minutes=30))
+        world.update(session, engineer, incident, IncidentState.INVESTIGATING)
+        assert incident.next_update_at == NOW + timedelta(minutes=60)
+        world.clock.advance(timedelta(minutes=45))
+        world.update(session, engineer, incident, IncidentState.INVESTIGATING)
+        assert incident.next_update_at == NOW + timedelta(minutes=75 + 60)
+        incident.profile = "trai_in"  # asks for no updates
+        session.flush()
+        world.clock.advance(timedelta(minutes=90))
+        world.update(session, engineer, incident, IncidentState.INVESTIGATING)
+        assert incident.next_update_at is None
+
+
+def test_the_clock_holds_to_the_promise_on_the_page(world: World) -> None:
+    """One place says by when the next update is due: an update that is dated back promises nothing."""
+    with transaction(world.sessions) as session:
+        engineer, incident = _told(world, session)
+        world.clock.advance(timedelta(minutes=20))
+        soon = NOW + timedelta(minutes=30)
+        world.update(session, engineer, incident, IncidentState.MONITORING, next_update_at=soon)
+        at = NOW + timedelta(minutes=10)
+        world.update(
+            session, engineer, incident, IncidentState.IDENTIFIED, at=at, next_update_at=NOW + timedelta(days=1)
+        )
+        found = clock_facts.next_update(session, incident, OPERATOR)
+        assert found is not None
+        assert (found.due_at, found.promised_at, found.asked_at) == (soon, soon, NOW + timedelta(minutes=80))
 
 
 def test_dated_back_update_stands_at_its_place(world: World) -> None:

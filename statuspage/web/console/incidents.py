@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flask import Blueprint, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from statuspage.domain import clocks
 from statuspage.domain.component import ComponentState
 from statuspage.domain.errors import RuleError
 from statuspage.domain.incident import OPEN, CauseCategory, Publication
 from statuspage.domain.roles import Permission
-from statuspage.models import User
-from statuspage.services import incidents, templates
+from statuspage.models import Incident, User
+from statuspage.services import clock_facts, incidents, templates
 from statuspage.services.incidents import Declaration
 from statuspage.web import shell
 from statuspage.web.access import access, actor
-from statuspage.web.console import declaration, naming
+from statuspage.web.console import declaration, naming, room
 from statuspage.web.errors import status_of
 from statuspage.web.forms import Fields, fields, key
 from statuspage.web.wiring import now, wiring
@@ -37,12 +40,19 @@ def index() -> ResponseReturnValue:
         return shell.render(
             "console/incidents/index.html",
             going=going,
+            due={one.id: _due(session, one) for one in going},
             over=[one for one in found if one not in going],
             titles={one.id: naming.picked(wordings.get(one.id)) for one in found},
             owners=dict(owners.all()),
             templates=[(one.key, naming.picked(offered.get(one.id))) for one in templates.list_templates(session)],
             blank=declaration.NO_TEMPLATE,
         )
+
+
+def _due(session: Session, incident: Incident) -> datetime | None:
+    """By when the next update is due; of what the public does not see yet, what its draft would promise."""
+    found = clock_facts.next_update(session, incident, room.operator())
+    return incident.next_update_at if found is None else found.due_at
 
 
 @blueprint.get("/new/<template>")
@@ -63,6 +73,7 @@ def declare(template: str) -> ResponseReturnValue:
     except RuleError as error:
         return _form(template, error), status_of(error)
     flash(shell.t(f"declare.done_{said.publication}"))
+    room.warn_of_promise(incident.public_id)
     return redirect(url_for("room.show", public_id=incident.public_id), code=303)
 
 
@@ -78,12 +89,15 @@ def _form(template: str, error: RuleError | None) -> str:
     with wiring().reading() as session:
         offered = declaration.choices(session, template)
         said = declaration.prefilled(session, template, now())
+        settings = wiring().settings
+        asked = clocks.asked_after(clocks.PROFILES[said.profile], now(), now(), settings.zone)
     return shell.render(
         "console/incidents/new.html",
         error=error,
         template=template,
         said=said,
         offered=offered,
+        asked=asked,
         causes=list(CauseCategory),
         states=declaration.open_states(),
         component_states=[state for state in ComponentState if state is not ComponentState.OPERATIONAL],

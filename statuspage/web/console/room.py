@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import Blueprint
+from flask import Blueprint, flash
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -89,6 +89,15 @@ def page(public_id: str, error: RuleError | None) -> str:
         )
 
 
+def warn_of_promise(public_id: str) -> None:
+    """Tell whoever has just promised the next update that the clock profile asks for it sooner; nothing when not."""
+    with wiring().reading() as session:
+        found = clock_facts.next_update(session, incidents.get_incident(session, public_id), operator())
+    if found is not None and found.promised_too_late:
+        promised, asked = shell.moment_text(found.promised_at), shell.moment_text(found.asked_at)
+        flash(shell.t("clock.promised_too_late", promised=promised, asked=asked))
+
+
 def _what_people_see(session: Session, incident: Incident) -> dict[str, object]:
     title = incidents.titles(session, [incident])[incident.id]
     named = dict(naming.component_names(session))
@@ -114,6 +123,7 @@ def _what_is_to_be_done(session: Session, incident: Incident) -> dict[str, objec
     people = playbook.people_of(session, rows)
     return {
         "clocks": clock_facts.due(session, incident, operator(), now()),
+        "next_update": clock_facts.next_update(session, incident, operator()),
         "handed_in": _handed_in(incident),
         "rows": rows,
         "row_names": people,

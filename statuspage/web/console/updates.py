@@ -22,7 +22,7 @@ from statuspage.web import shell
 from statuspage.web.access import access, actor
 from statuspage.web.console import naming, touched
 from statuspage.web.console.acting import act
-from statuspage.web.console.room import operator
+from statuspage.web.console.room import operator, warn_of_promise
 from statuspage.web.forms import Fields, fields
 from statuspage.web.wiring import now, wiring
 
@@ -64,13 +64,16 @@ def write(public_id: str, kind: str) -> ResponseReturnValue:
 def tell(public_id: str, kind: str) -> ResponseReturnValue:
     """Once however often the button is pressed; the public page follows before the answer."""
     chosen, form = _kind(kind), fields()
-    return act(
+    answer = act(
         f"incident.{chosen}.{public_id}",
         lambda session: _VERBS[chosen](session, incidents.get_incident(session, public_id), form),
         done=f"tell.done_{chosen}",
         onward=url_for("room.show", public_id=public_id),
         page=lambda error: _page(public_id, chosen, error),
     )
+    if shell.made(answer).location is not None:
+        warn_of_promise(public_id)
+    return answer
 
 
 @blueprint.get("/words/<place>")
@@ -177,6 +180,7 @@ _VERBS: dict[Kind, Callable[[Session, Incident, Fields], None]] = {
 def _page(public_id: str, kind: Kind, error: RuleError | None) -> str:
     with wiring().reading() as session:
         incident = incidents.get_incident(session, public_id)
+        asked = clock_facts.asked_after(session, incident, operator(), now())
         state = _offered(kind, incident, request.args.get("state", ""))
         # Words that the public has already read are not offered again as news.
         prepared = templates.words_for(session, incident, state) if state is not incident.state else None
@@ -191,7 +195,8 @@ def _page(public_id: str, kind: Kind, error: RuleError | None) -> str:
             state=state,
             body=prepared.bodies if prepared is not None else {},
             source=prepared.source if prepared is not None else wiring().settings.default_locale,
-            next_update_at=now() + _cadence(incident),
+            next_update_at=asked or now() + HOUR,
+            asked=asked,
             expected_end_at=_still_ahead(incident.expected_end_at),
             credited_by_at=_still_ahead(incident.credited_by_at),
             components=[(key, named[key], one) for key, one in _left_alone(session, incident, kind).items()],
@@ -233,11 +238,6 @@ def _offered(kind: Kind, incident: Incident, asked: str) -> IncidentState:
     if asked in states:
         return IncidentState(asked)
     return incident.state if kind is Kind.UPDATE and incident.state in states else states[0]
-
-
-def _cadence(incident: Incident) -> timedelta:
-    steps = clock_facts.profile_of(incident).cadence
-    return steps[0].every if steps else HOUR
 
 
 def _still_ahead(moment: datetime | None) -> datetime | None:
