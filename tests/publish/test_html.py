@@ -74,13 +74,42 @@ def test_what_a_person_wrote_cannot_script_or_template_the_page(template: str) -
 
 
 def test_markdown_of_people_keeps_lists_and_links_and_nothing_that_breaks_the_order() -> None:
-    """Lists, emphasis and links survive; headings, pictures and raw HTML stay text."""
+    """Lists, emphasis and links survive; pictures and raw HTML stay text, and no heading is one of the page's."""
     html = prose("# Head\n\n- one\n- **two**\n\n[news](https://example.com/) <b>x</b>")
     assert "<li>one</li>" in html
     assert "<strong>two</strong>" in html
     assert 'href="https://example.com/" rel="nofollow noopener noreferrer"' in html
+    assert "<h3>Head</h3>" in html
     assert "<h1" not in html
     assert "&lt;b&gt;" in html
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("# A\n## B\n### C", "<h3>A</h3>\n<h4>B</h4>\n<h5>C</h5>"),
+        ("## What happened\n#### Why", "<h3>What happened</h3>\n<h5>Why</h5>"),
+        ("###### Deep\n# High", "<h6>Deep</h6>\n<h3>High</h3>"),
+        ("#", ""),
+        ("#100 is no heading", "<p>#100 is no heading</p>"),
+        ("A sentence.\n---\nAnother.", "<p>A sentence.</p>\n<hr>\n<p>Another.</p>"),
+        ("```\nx < y\n```", "<pre><code>x &lt; y\n</code></pre>"),
+    ],
+)
+def test_a_reviews_headings_stand_below_those_of_the_page(text: str, made: str) -> None:
+    """Whatever level its author began with, the highest becomes the third; one without words is left out."""
+    assert prose(text) == made
+
+
+def test_a_table_of_people_scrolls_by_itself_and_keeps_its_columns_of_figures() -> None:
+    """A wide table never widens the page of a phone; who has no mouse can reach it; raw HTML in it stays text."""
+    html = prose("| Step | Minutes |\n|---|--:|\n| <b>Alarm</b> | 4 |\n")
+    assert html.startswith('<div class="wide" tabindex="0">\n<table>')
+    assert html.endswith("</table>\n</div>")
+    assert '<th class="right">Minutes</th>' in html
+    assert '<td class="right">4</td>' in html
+    assert "&lt;b&gt;Alarm" in html
+    assert "style" not in html
 
 
 @pytest.mark.parametrize("code", ["*100#", "*122*1#", "*105*code#", "*135*сумма#", "*111*7*8#"])
