@@ -287,7 +287,7 @@ def send_until(
     options: EngineOptions | None = None,
     seconds: float = 20.0,
 ) -> None:
-    """Run a sender in this process until `done`, or fail after `seconds`."""
+    """Run a sender in this process until `done` and to its end; fail when either takes more than `seconds`."""
 
     async def main() -> None:
         given = {channel: [notifier] for channel, notifier in notifiers.items()}
@@ -301,6 +301,6 @@ def send_until(
                     await asyncio.sleep(0.02)
         finally:
             sender.stop()
-            await running
+            await asyncio.wait_for(running, seconds)
 
     asyncio.run(main())

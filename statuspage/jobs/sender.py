@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -54,32 +56,33 @@ class Sender:
         self._means = Means(sessions, clock, options or EngineOptions.of(settings), composer, self.owner, turnstile)
         self._notifiers = [each[0] for each in notifiers.values() if each]
         self._stopped = threading.Event()
+        self._over = asyncio.Event()
 
     def stop(self) -> None:
-        """Send nothing new; `run` returns when what is in flight has come back, or after some seconds."""
+        """Send nothing new; `run` returns when what is in flight has come back, or after some seconds. To be called in
+        the loop of `run`."""
         self._stopped.set()
+        self._over.set()
 
     async def run(self) -> None:
         for notifier in self._notifiers:
             await notifier.open()
-        stop = asyncio.Event()
         executor = ThreadPoolExecutor(len(self._notifiers) or 1, thread_name_prefix="lane")
-        lanes = [Lane(self._means, notifier, executor, stop) for notifier in self._notifiers]
-        beside = [
-            asyncio.create_task(self._expanding()),
-            asyncio.create_task(self._hearing(lanes)),
-            *(asyncio.create_task(self._asking(notifier)) for notifier in self._notifiers),
-        ]
+        lanes = [Lane(self._means, notifier, executor, self._over) for notifier in self._notifiers]
+        beside = [asyncio.create_task(self._expanding()), asyncio.create_task(self._hearing(lanes))]
+        asking = [asyncio.create_task(self._asking(notifier)) for notifier in self._notifiers]
         running = [asyncio.create_task(lane.run()) for lane in lanes]
         logger.info("sender.started", owner_id=self.owner, channel=[one.channel.value for one in self._notifiers])
         try:
-            await self._watch([*running, *beside])
+            await self._watch([*running, *beside, *asking])
         finally:
-            self._stopped.set()
-            stop.set()
+            self.stop()
             for lane in lanes:
                 lane.wake()
-            await asyncio.gather(*running, *beside, return_exceptions=True)
+            # A question may be asked again at any time, so nobody waits for its answer.
+            for question in asking:
+                question.cancel()
+            await asyncio.gather(*running, *beside, *asking, return_exceptions=True)
             executor.shutdown()
             for notifier in self._notifiers:
                 await notifier.close()
@@ -87,12 +90,15 @@ class Sender:
 
     async def _watch(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         """Until stopped; a part that fails ends the process, so that the supervisor begins it anew."""
-        while not self._stopped.is_set():
-            done, _ = await asyncio.wait(tasks, timeout=0.1, return_when=asyncio.FIRST_EXCEPTION)
-            for task in done:
-                task.result()
-            if len(done) == len(tasks):
-                return
+        over = asyncio.create_task(self._over.wait())
+        waiting: set[asyncio.Task[Any]] = {over, *tasks}
+        try:
+            while over in waiting and len(waiting) > 1:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        finally:
+            over.cancel()
 
     async def _expanding(self) -> None:
         means = self._means
@@ -121,7 +127,7 @@ class Sender:
                 loop.call_soon_threadsafe(lane.wake)
 
         engine = self._means.sessions.kw["bind"]
-        await asyncio.to_thread(listen, engine, wake, self._stopped.is_set)
+        await asyncio.to_thread(listen, engine, wake, self._stopped)
 
     async def _repeat(self, scope: str, step: Callable[[], Awaitable[bool]], seconds: float) -> None:
         """`step` again and again, at once while it finds work; a database that is gone is tried again."""
@@ -130,16 +136,25 @@ class Sender:
                 found = await step()
             except (DBAPIError, LeaseLost) as error:
                 logger.warning("sender.trouble", scope=scope, error=type(error).__name__)
-                await asyncio.sleep(TROUBLE_SECONDS)
+                await self._pause(TROUBLE_SECONDS)
                 continue
             if not found:
-                await asyncio.sleep(seconds)
+                await self._pause(seconds)
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleep, unless the sender is told to stop."""
+        try:
+            await asyncio.wait_for(self._over.wait(), seconds)
+        except TimeoutError:
+            return
 
 
 def run(parts: Composition) -> None:
     """Send until SIGTERM or SIGINT."""
     write_lazily(parts.sessions.kw["bind"], durable=True)
     sender = Sender(parts.settings, parts.sessions, parts.notifiers, parts.clock)
+    # What is loaded by now stays until the end: a process that ends need not look through it for garbage.
+    gc.freeze()
 
     async def main() -> None:
         loop = asyncio.get_running_loop()

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy.orm import Session
+
 from statuspage.composition import Composition
 from statuspage.db import transaction
 from statuspage.jobs.brake import Brake
@@ -55,25 +57,26 @@ class Chores:
             Task("expansion", 2.0, lambda: self._expander.run(self._stopped)),
             Task("grace", 10.0, self.tick_grace),
             Task("playbook", 20.0, self.keep_proofs),
-            Task("imports", 60.0, lambda: tend_imports(parts.sessions, parts.clock)),
+            Task("imports", 60.0, lambda: tend_imports(parts.sessions, parts.clock, self._stopped)),
             Task("sign_ups", 600.0, self.forget_sign_ups),
         )
 
     def apply_receipts(self) -> None:
         """Raise deliveries to what providers say; pause a campaign of which most fails."""
-        for _ in range(MOST_STEPS):
-            with transaction(self._parts.sessions) as session:
-                now = self._parts.clock.now()
-                applied, outcomes = receipts.apply_receipts(session, now=now)
-                for outcome in outcomes:
-                    if outcome.failure is None:
-                        self._brake.passed(outcome.campaign_id, outcome.channel, 1)
-                        continue
-                    reason = self._brake.failed(outcome.campaign_id, outcome.channel, outcome.failure)
-                    if reason is not None:
-                        campaign_course.pause_by_engine(session, outcome.campaign_id, reason, now=now)
-            if applied < receipts.BATCH:
-                return
+
+        def step(session: Session) -> bool:
+            now = self._parts.clock.now()
+            applied, outcomes = receipts.apply_receipts(session, now=now)
+            for outcome in outcomes:
+                if outcome.failure is None:
+                    self._brake.passed(outcome.campaign_id, outcome.channel, 1)
+                    continue
+                reason = self._brake.failed(outcome.campaign_id, outcome.channel, outcome.failure)
+                if reason is not None:
+                    campaign_course.pause_by_engine(session, outcome.campaign_id, reason, now=now)
+            return applied == receipts.BATCH
+
+        self._repeat(step)
 
     def keep_proofs(self) -> None:
         """Note when each row of a playbook was first seen proved."""
@@ -82,10 +85,7 @@ class Chores:
 
     def reap(self) -> None:
         """Deliveries of dead senders: back to pending, or unknown."""
-        for _ in range(MOST_STEPS):
-            with transaction(self._parts.sessions) as session:
-                if not any(reap(session, self._options, now=self._parts.clock.now())):
-                    return
+        self._repeat(lambda session: any(reap(session, self._options, now=self._parts.clock.now())))
 
     def tend_campaigns(self) -> None:
         """Start what is due, sweep what was cancelled, finish what is done."""
@@ -93,20 +93,22 @@ class Chores:
         with transaction(self._parts.sessions) as session:
             campaign_course.start_due(session, now=now)
             campaign_course.finish_done(session, now=now)
-        for _ in range(MOST_STEPS):
-            with transaction(self._parts.sessions) as session:
-                if not campaign_course.sweep_cancelled(session, now=now):
-                    return
+        self._repeat(lambda session: campaign_course.sweep_cancelled(session, now=now))
 
     def tick_grace(self) -> None:
         with transaction(self._parts.sessions) as session:
             grace.tick(session, now=self._parts.clock.now())
 
     def forget_sign_ups(self) -> None:
+        self._repeat(lambda session: bool(signup.forget_unconfirmed(session, now=self._parts.clock.now())))
+
+    def _repeat(self, step: Callable[[Session], bool]) -> None:
+        """`step` in one transaction after the other while it finds more; a process that shall stop waits for one."""
         for _ in range(MOST_STEPS):
             with transaction(self._parts.sessions) as session:
-                if not signup.forget_unconfirmed(session, now=self._parts.clock.now()):
-                    return
+                more = step(session)
+            if not more or self._stopped():
+                return
 
     def close(self) -> None:
         self._expander.close()

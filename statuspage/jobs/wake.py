@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -18,22 +18,22 @@ AGAIN_SECONDS = 5.0
 logger = structlog.get_logger(__name__)
 
 
-def listen(engine: Engine, wake: Callable[[], None], stopped: Callable[[], bool]) -> None:
+def listen(engine: Engine, wake: Callable[[], None], stopped: threading.Event) -> None:
     """Call `wake` for each knock until `stopped`; runs in a thread of its own. Returns at once on SQLite."""
     if engine.dialect.name == "sqlite":
         return
-    while not stopped():
+    while not stopped.is_set():
         try:
             _hear(engine, wake, stopped)
         except DBAPIError as error:
             logger.warning("wake.lost", error=type(error).__name__)
-            time.sleep(AGAIN_SECONDS)
+            stopped.wait(AGAIN_SECONDS)
 
 
-def _hear(engine: Engine, wake: Callable[[], None], stopped: Callable[[], bool]) -> None:
+def _hear(engine: Engine, wake: Callable[[], None], stopped: threading.Event) -> None:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql(f"LISTEN {WAKE_CHANNEL}")
         driver: Any = connection.connection.driver_connection
-        while not stopped():
+        while not stopped.is_set():
             for _ in driver.notifies(timeout=LISTEN_SECONDS, stop_after=1):
                 wake()
