@@ -10,7 +10,7 @@ import click
 from sqlalchemy.orm import Session
 
 from statuspage.commands.desk import operator, reading, writing
-from statuspage.commands.incident_forms import document, print_document, summary, warn_of_promise, words
+from statuspage.commands.incident_forms import document, print_document, summary, warn, words
 from statuspage.commands.options import MOMENT, as_json, choices, from_files, moment, source_of, states, texts
 from statuspage.commands.printing import local, print_json, print_table
 from statuspage.composition import Composition
@@ -58,7 +58,7 @@ def declare(parts: Composition, /, json_wanted: bool, idempotency_key: str | Non
             session, CLI, declaration, idempotency_key=idempotency_key, request=asked, now=parts.clock.now()
         )
         shown = document(session, made, operator(parts), parts.clock.now())
-    warn_of_promise(shown, parts.settings.zone)
+    warn(shown, parts.settings.zone)
     _answer(parts, shown, json_wanted)
 
 
@@ -70,6 +70,7 @@ def declare(parts: Composition, /, json_wanted: bool, idempotency_key: str | Non
 @click.option("--at", "at", help=f"When it happened, if not now. {MOMENT}")
 @click.option("--next-update", help=f"Default: as promised; once that is past, as the clock profile asks. {MOMENT}")
 @click.option("--expected-end", help=f"unknown, or: {MOMENT}")
+@click.option("--cause", type=click.Choice(choices(CauseCategory)), help="What it is now known to be; said at the end.")
 @click.option("--override", default="", help="Why to resolve although the playbook asks for more.")
 @as_json
 @click.pass_obj
@@ -89,11 +90,12 @@ def update(
             components=states(options["components"]),
             next_update_at=moment(parts, options["next_update"], "--next-update") or KEEP,
             expected_end_at=_expected_end(parts, options["expected_end"]),
+            cause=KEEP if options["cause"] is None else CauseCategory(options["cause"]),
         )
         now = parts.clock.now()
         lifecycle.add_update(session, CLI, found, new, operator(parts), override=override, now=now)
         shown = document(session, found, operator(parts), now)
-    warn_of_promise(shown, parts.settings.zone)
+    warn(shown, parts.settings.zone)
     _answer(parts, shown, json_wanted)
 
 

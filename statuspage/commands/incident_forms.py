@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from statuspage.commands.options import source_of, texts
 from statuspage.commands.printing import local, print_facts, print_table
 from statuspage.composition import Composition
-from statuspage.domain.incident import IncidentState
+from statuspage.domain.incident import IncidentState, cause_unsaid
 from statuspage.models import Incident
 from statuspage.services import clock_facts, components, grace_policies, incidents, playbook, templates, updates
 from statuspage.services import texts as stored
@@ -95,8 +95,8 @@ def document(session: Session, incident: Incident, operator: OperatorFacts, now:
     }
 
 
-def warn_of_promise(shown: dict[str, Any], zone: ZoneInfo) -> None:
-    """Say on standard error that the page promises the next update later than the clock profile asks for it."""
+def warn(shown: dict[str, Any], zone: ZoneInfo) -> None:
+    """Say on standard error what whoever has just written should know."""
     promised, asked = shown["next_update_at"], shown["next_update_asked_at"]
     if promised is not None and asked is not None and promised > asked:
         click.echo(
@@ -104,6 +104,8 @@ def warn_of_promise(shown: dict[str, Any], zone: ZoneInfo) -> None:
             f"{local(asked, zone)}. It counts as late from the earlier time.",
             err=True,
         )
+    if cause_unsaid(shown["state"], shown["cause"]):
+        click.echo("The state says that the cause is found, but not which. Say it: incident update --cause.", err=True)
 
 
 def print_document(shown: dict[str, Any], zone: ZoneInfo) -> None:

@@ -146,3 +146,8 @@ def recurrence(starts: Iterable[datetime], now: datetime, window: timedelta = RE
 
 def _place(point: UpdatePoint) -> tuple[datetime, int]:
     return point.at, point.id
+
+
+def cause_unsaid(state: IncidentState, cause: CauseCategory) -> bool:
+    """The state says that the cause is found and the record does not say which; readers are then told neither."""
+    return state is IncidentState.IDENTIFIED and cause is CauseCategory.UNKNOWN

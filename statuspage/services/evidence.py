@@ -15,7 +15,7 @@ from statuspage.domain.audience import parse
 from statuspage.domain.campaign import CampaignKind
 from statuspage.domain.delivery import TOLD, DeliveryState
 from statuspage.domain.evidence import Evidence
-from statuspage.domain.incident import ENDED, CauseCategory, IncidentState, Publication
+from statuspage.domain.incident import ENDED, CauseCategory, IncidentState, Publication, cause_unsaid
 from statuspage.domain.message import placeholders
 from statuspage.domain.notice import Notice, told_of
 from statuspage.domain.route import Behaviour, Dependency, RouteKind
@@ -59,9 +59,9 @@ def gather(session: Session, incident: Incident, operator: OperatorFacts, now: d
         open=incident.state not in ENDED,
         resolved_at=incident.resolved_at,
         owner=owner,
-        # Both are always said: an unknown cause and an unknown end are printed as "unknown".
-        cause_said=True,
-        end_said=True,
+        # An unknown cause is printed as "unknown", except where the state says that it is found.
+        cause_said=not cause_unsaid(incident.state, incident.cause),
+        end_said=True,  # an unknown end is printed as such
         expected_end=incident.expected_end_at,
         restored_at=incident.restored_at,
         credited_at=incident.crediting_verified_at,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from statuspage.domain.component import ComponentState
 from statuspage.domain.errors import RuleError
-from statuspage.domain.incident import BROKEN, ENDED, RESTORED, IncidentState, Publication
+from statuspage.domain.incident import BROKEN, ENDED, RESTORED, CauseCategory, IncidentState, Publication
 from statuspage.domain.playbook import check_resolve, open_gate
 from statuspage.domain.roles import Permission
 from statuspage.models import Incident, IncidentUpdate
@@ -18,7 +18,7 @@ from statuspage.services.actor import Actor
 from statuspage.services.incidents import check_editable, lock
 from statuspage.services.operator_facts import OperatorFacts
 from statuspage.services.texts import Texts
-from statuspage.services.updates import Keep, NewUpdate
+from statuspage.services.updates import KEEP, Keep, NewUpdate
 
 MOST_PAYMENTS = 2**31 - 1
 """More than any operator's queue holds, and the most that its column does."""
@@ -53,7 +53,7 @@ def add_update(
     check_editable(incident)
     if incident.publication is Publication.PUBLISHED:
         actor.require(Permission.INCIDENT_PUBLISH)
-    old = incident.state
+    old, cause = incident.state, incident.cause
     becomes = updates.state_after(session, incident, new, now)
     if becomes in ENDED and old not in ENDED:
         _pass_gate(session, actor, incident, operator, override, now)
@@ -63,6 +63,8 @@ def add_update(
     update = updates.write(session, actor, incident, new, now)
     _follow(session, actor, incident, old, new, update, now)
     detail: audit.Detail = {"update": update.public_id, "old": old.value, "new": incident.state.value}
+    if incident.cause is not cause:
+        detail |= {"cause": incident.cause.value, "cause_was": cause.value}
     audit.record(session, actor, "incident.updated", "incident", incident.public_id, now, detail)
     if incident.publication is Publication.PUBLISHED:
         page.bump(session)
@@ -150,6 +152,7 @@ def resolve_incident(
     source_locale: str,
     operator: OperatorFacts,
     *,
+    cause: CauseCategory | Keep = KEEP,
     override: str = "",
     now: datetime,
 ) -> IncidentUpdate:
@@ -157,7 +160,7 @@ def resolve_incident(
     lock(session, incident)
     if incident.state in ENDED:
         raise RuleError("incident.ended_already", f"state: the incident is {incident.state} already.", "state")
-    new = NewUpdate(IncidentState.RESOLVED, body, source_locale)
+    new = NewUpdate(IncidentState.RESOLVED, body, source_locale, cause=cause)
     return add_update(session, actor, incident, new, operator, override=override, now=now)
 
 

@@ -12,11 +12,13 @@ from functools import partial
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from statuspage import i18n
 from statuspage.domain.component import ComponentState
 from statuspage.domain.errors import NotFound, RuleError, check_all
 from statuspage.domain.incident import (
     ENDED,
     RESTORED,
+    CauseCategory,
     IncidentState,
     Publication,
     UpdatePoint,
@@ -44,7 +46,10 @@ _NOT_WRITTEN_YET = sys.maxsize
 
 @dataclass(frozen=True)
 class NewUpdate:
-    """What one update says. `at` None is now; an earlier time must lie after the start. `components`: key → state."""
+    """What one update says. `at` None is now; an earlier time must lie after the start. `components`: key → state.
+
+    A `cause` that is not the incident's so far closes the words as a sentence of its own, in each of their languages.
+    """
 
     state: IncidentState
     body: Texts
@@ -53,6 +58,7 @@ class NewUpdate:
     components: Mapping[str, ComponentState] = field(default_factory=dict)
     next_update_at: datetime | Keep | None = KEEP
     expected_end_at: datetime | Keep | None = KEEP
+    cause: CauseCategory | Keep = KEEP
 
 
 def list_updates(session: Session, incident: Incident) -> list[IncidentUpdate]:
@@ -85,9 +91,14 @@ def write(session: Session, actor: Actor, incident: Incident, new: NewUpdate, no
     """Store the update and read the incident's state anew. What follows from a change of state is `lifecycle`'s."""
     existing = points(session, incident)
     point = _placed(existing, incident, new, now)
-    body = wording.checked(new.body, new.source_locale, "body", wording.BODY_LENGTH)
+    learned = not isinstance(new.cause, Keep) and new.cause is not incident.cause
+    if not isinstance(new.cause, Keep):
+        incident.cause = new.cause
+    said = _with_cause(new.body, incident.cause) if learned else new.body
+    body = wording.checked(said, new.source_locale, "body", wording.BODY_LENGTH)
     if incident.publication is Publication.PUBLISHED:
-        words.check_public(session, actor, incident, [body], now)
+        before = words.all_said(session, incident) if learned else []
+        words.check_public(session, actor, incident, [*before, body], now)
     newest = all((one.at, one.id) < (point.at, point.id) for one in existing)
     if newest:
         _take_over(incident, new, now)
@@ -112,6 +123,21 @@ def write(session: Session, actor: Actor, incident: Incident, new: NewUpdate, no
     texts.write(session, "incident_update", update.id, "body", body, new.source_locale, now)
     refresh_state(session, incident, now)
     return update
+
+
+def _with_cause(body: Texts, cause: CauseCategory) -> Texts:
+    """Of security only approved words are said, so nothing is put beside them."""
+    if cause is CauseCategory.SECURITY:
+        return body
+    sentences = {
+        locale: i18n.gettext(locale, "page.incident.cause_now", cause=i18n.gettext(locale, f"page.cause.{cause}"))
+        for locale in body
+        if locale in i18n.KNOWN_LOCALES
+    }
+    return {
+        locale: f"{text.rstrip()}\n\n{sentences[locale]}" if text.strip() and locale in sentences else text
+        for locale, text in body.items()
+    }
 
 
 def refresh_state(session: Session, incident: Incident, now: datetime) -> None:

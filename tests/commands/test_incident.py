@@ -25,3 +25,23 @@ def test_a_late_promise_is_warned_of_and_kept(run: Run, clock: FrozenClock) -> N
     said = json.loads(out)
     assert said["next_update_due_at"] == said["next_update_asked_at"] < said["next_update_at"]
     assert run("incident", "update", public_id, "--text", "ru=Чиним.", "--next-update", "10:40")[2] == ""
+
+
+def test_the_cause_is_said_when_it_is_known(run: Run, clock: FrozenClock) -> None:
+    """--cause changes it and says so in every language of the words; found but not said is warned of."""
+    public_id = declared(run)
+    clock.advance(timedelta(minutes=1))
+    texts = ("--text", "ru=Нашли.", "--text", "en=Found it.")
+    warned = run("incident", "update", public_id, "--state", "identified", *texts)
+    assert (warned[0], "cause is found" in warned[2]) == (0, True)
+    clock.advance(timedelta(minutes=1))
+    code, out, err = run("incident", "update", public_id, "--cause", "database", *texts, "--json")
+    assert (code, err) == (0, "")
+    said = json.loads(out)
+    assert said["cause"] == "database"
+    assert said["updates"][0]["body"] == {
+        "ru": "Нашли.\n\nПричина: сбой базы данных.",
+        "en": "Found it.\n\nCause: a database fault.",
+    }
+    again = run("incident", "update", public_id, "--cause", "database", "--text", "ru=Чиним.", "--json")
+    assert json.loads(again[1])["updates"][0]["body"] == {"ru": "Чиним."}

@@ -224,6 +224,21 @@ def test_security_words_wait_for_legal(world: World) -> None:
         assert incident.state is IncidentState.IDENTIFIED
 
 
+def test_a_cause_that_turns_out_to_be_security_waits_for_legal(world: World) -> None:
+    """Learned in an update it puts all that was said so far under the same rule, and adds no sentence of its own."""
+    with transaction(world.sessions) as session:
+        engineer, legal = world.actor(session, "engineer"), world.person(session, "legal")
+        incident = world.declare(session, engineer)
+        with pytest.raises(NotAllowed) as refused:
+            world.update(session, engineer, incident, IncidentState.IDENTIFIED, cause=CauseCategory.SECURITY)
+        assert refused.value.code == "incident.words_not_approved"
+        session.expire(incident)
+        words.approve_words(session, legal, incident, now=NOW)
+        words.approve_words(session, legal, incident, [{"ru": "Мы чиним и скоро расскажем больше."}], now=NOW)
+        world.update(session, engineer, incident, IncidentState.IDENTIFIED, cause=CauseCategory.SECURITY)
+        assert incident.cause is CauseCategory.SECURITY
+
+
 def test_draft_of_a_security_incident_is_published_with_approved_words(world: World) -> None:
     """Approving a draft covers all it says; an edit afterwards waits again."""
     with transaction(world.sessions) as session:

@@ -6,9 +6,13 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import select
 
 from statuspage.clock import FrozenClock
+from statuspage.db import Sessions, transaction
+from statuspage.domain.incident import CauseCategory
 from statuspage.i18n import gettext
+from statuspage.models import AuditEntry, Incident, LocalizedText
 from tests.web.site import Browser, declare
 
 pytestmark = pytest.mark.usefixtures("operator")
@@ -61,3 +65,39 @@ def test_declaring_with_a_late_promise_is_warned_of(engineer: Browser, clock: Fr
     """The declaration is out, and whoever wrote it learns of the earlier time at once."""
     public_id = declare(engineer, next_update_at=typed(clock.now() + 5 * HOUR))
     assert "but the clock profile asks for one by" in engineer.get(f"/console/incidents/{public_id}").text
+
+
+def test_a_cause_that_is_learned_later_is_said_in_the_update(engineer: Browser, sessions: Sessions) -> None:
+    """Chosen in the form of an update it closes the words in their languages, is kept, and stands in the audit."""
+    room = f"/console/incidents/{declare(engineer)}"
+    address = f"{room}/tell/update"
+    engineer.get(address)
+    assert '<option value="" selected>as it is: not known yet</option>' in engineer.page
+    fields = {**engineer.filled(address), "body.ru": "Нашли.", "body.en": "Found.", "cause": "network"}
+    assert engineer.post(address, {**fields, "state": "identified"}).status_code == 303
+    with transaction(sessions, read_only=True) as session:
+        assert session.scalars(select(Incident.cause)).one() is CauseCategory.NETWORK
+        bodies = select(LocalizedText.body).where(LocalizedText.entity == "incident_update")
+        said = set(session.scalars(bodies))
+        detail = session.scalars(select(AuditEntry.detail).where(AuditEntry.action == "incident.updated")).one()
+    assert {"Нашли.\n\nПричина: неисправность сети.", "Found.\n\nCause: a network fault."} <= said
+    assert (detail["cause_was"], detail["cause"]) == ("unknown", "network")
+    assert gettext("en", "console.room.cause_unsaid") not in engineer.get(room).text
+
+
+@pytest.mark.parametrize("kind", ["update", "resolve", "postmortem", "reopen"])
+def test_every_later_word_may_bring_the_cause(engineer: Browser, kind: str) -> None:
+    """It is often known only at the end: the forms that follow the restoration offer it too."""
+    room = f"/console/incidents/{declare(engineer)}"
+    assert 'name="cause"' in engineer.get(f"{room}/tell/{kind}").text
+
+
+def test_found_but_not_said_is_warned_of(engineer: Browser) -> None:
+    """Identified with an unknown cause goes out, and whoever wrote it is told what is missing, until it is said."""
+    room = f"/console/incidents/{declare(engineer)}"
+    said = gettext("en", "console.room.cause_unsaid")
+    address = f"{room}/tell/update"
+    engineer.get(address)
+    engineer.post(address, {**engineer.filled(address), "body.ru": "Нашли.", "state": "identified"})
+    assert engineer.get(room).text.count(said) == 2
+    assert engineer.get(room).text.count(said) == 1

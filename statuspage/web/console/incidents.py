@@ -73,7 +73,7 @@ def declare(template: str) -> ResponseReturnValue:
     except RuleError as error:
         return _form(template, error), status_of(error)
     flash(shell.t(f"declare.done_{said.publication}"))
-    room.warn_of_promise(incident.public_id)
+    room.warn(incident.public_id)
     return redirect(url_for("room.show", public_id=incident.public_id), code=303)
 
 

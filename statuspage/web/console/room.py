@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from statuspage.domain.errors import RuleError
-from statuspage.domain.incident import BROKEN, ENDED, IncidentState, Publication
+from statuspage.domain.incident import BROKEN, ENDED, IncidentState, Publication, cause_unsaid
 from statuspage.domain.playbook import open_gate
 from statuspage.domain.proof import Fact
 from statuspage.domain.roles import Permission
@@ -89,13 +89,18 @@ def page(public_id: str, error: RuleError | None) -> str:
         )
 
 
-def warn_of_promise(public_id: str) -> None:
-    """Tell whoever has just promised the next update that the clock profile asks for it sooner; nothing when not."""
+def warn(public_id: str) -> None:
+    """What whoever has just written should know: a next update promised later than the clock profile asks for it, or a
+    cause that is said to be found and not said."""
     with wiring().reading() as session:
-        found = clock_facts.next_update(session, incidents.get_incident(session, public_id), operator())
+        incident = incidents.get_incident(session, public_id)
+        found = clock_facts.next_update(session, incident, operator())
+        unsaid = cause_unsaid(incident.state, incident.cause)
     if found is not None and found.promised_too_late:
         promised, asked = shell.moment_text(found.promised_at), shell.moment_text(found.asked_at)
         flash(shell.t("clock.promised_too_late", promised=promised, asked=asked))
+    if unsaid:
+        flash(shell.t("room.cause_unsaid"))
 
 
 def _what_people_see(session: Session, incident: Incident) -> dict[str, object]:
@@ -103,7 +108,6 @@ def _what_people_see(session: Session, incident: Incident) -> dict[str, object]:
     named = dict(naming.component_names(session))
     return {
         "title": naming.picked(title),
-        "untranslated": [one for one in operator().locales if one not in title.bodies or one in title.outdated],
         "seen": _seen(session, incident),
         "states": [(named[key], state) for key, state in components.states_of(session, incident).items()],
         "not_affected": [named.get(key, key) for key in incident.not_affected],
@@ -113,6 +117,7 @@ def _what_people_see(session: Session, incident: Incident) -> dict[str, object]:
         "dunning": _dunning(session, incident),
         "asked": _asked(session, incident),
         "gaps": publication.checklist(session, incident, operator()),
+        "cause_unsaid": cause_unsaid(incident.state, incident.cause),
         "segment_names": [name for key, name in naming.segment_names(session) if key in incident.segments],
         "region_names": [name for key, name in naming.region_names(session) if key in incident.regions],
     }

@@ -12,17 +12,17 @@ from sqlalchemy.orm import Session
 
 from statuspage.domain.component import ComponentState
 from statuspage.domain.errors import NotFound, RuleError
-from statuspage.domain.incident import BROKEN, OPEN, IncidentState
+from statuspage.domain.incident import BROKEN, OPEN, CauseCategory, IncidentState
 from statuspage.domain.playbook import open_gate
 from statuspage.domain.roles import Permission
 from statuspage.models import Incident
 from statuspage.services import clock_facts, components, incidents, lifecycle, playbook, templates, texts, updates
-from statuspage.services.updates import NewUpdate
+from statuspage.services.updates import KEEP, Keep, NewUpdate
 from statuspage.web import shell
 from statuspage.web.access import access, actor
 from statuspage.web.console import naming, touched
 from statuspage.web.console.acting import act
-from statuspage.web.console.room import operator, warn_of_promise
+from statuspage.web.console.room import operator, warn
 from statuspage.web.forms import Fields, fields
 from statuspage.web.wiring import now, wiring
 
@@ -72,7 +72,7 @@ def tell(public_id: str, kind: str) -> ResponseReturnValue:
         page=lambda error: _page(public_id, chosen, error),
     )
     if shell.made(answer).location is not None:
-        warn_of_promise(public_id)
+        warn(public_id)
     return answer
 
 
@@ -126,11 +126,17 @@ def _new(session: Session, incident: Incident, form: Fields) -> NewUpdate:
         next_update_at=form.moment("next_update_at"),
         expected_end_at=form.moment("expected_end_at"),
         components={key: state for key, state in states.items() if state is not None},
+        cause=_cause(form),
     )
     form.check()
     if new.at is not None:
-        return NewUpdate(new.state, new.body, source, at=new.at)
+        return NewUpdate(new.state, new.body, source, at=new.at, cause=new.cause)
     return new
+
+
+def _cause(form: Fields) -> CauseCategory | Keep:
+    """Often learned later than declared; left alone it stays as it is."""
+    return form.choice("cause", CauseCategory) or KEEP
 
 
 def _body(form: Fields) -> tuple[dict[str, str], str]:
@@ -153,9 +159,11 @@ def _restore(session: Session, incident: Incident, form: Fields) -> None:
 
 
 def _resolve(session: Session, incident: Incident, form: Fields) -> None:
-    override = form.text("override", limit=2000)
+    override, cause = form.text("override", limit=2000), _cause(form)
     body, source = _body(form)
-    lifecycle.resolve_incident(session, actor(), incident, body, source, operator(), override=override, now=now())
+    lifecycle.resolve_incident(
+        session, actor(), incident, body, source, operator(), cause=cause, override=override, now=now()
+    )
 
 
 def _reopen(session: Session, incident: Incident, form: Fields) -> None:
@@ -163,8 +171,9 @@ def _reopen(session: Session, incident: Incident, form: Fields) -> None:
 
 
 def _postmortem(session: Session, incident: Incident, form: Fields) -> None:
+    cause = _cause(form)
     body, source = _body(form)
-    new = NewUpdate(IncidentState.POSTMORTEM, body, source)
+    new = NewUpdate(IncidentState.POSTMORTEM, body, source, cause=cause)
     lifecycle.add_update(session, actor(), incident, new, operator(), now=now())
 
 
@@ -197,6 +206,7 @@ def _page(public_id: str, kind: Kind, error: RuleError | None) -> str:
             source=prepared.source if prepared is not None else wiring().settings.default_locale,
             next_update_at=asked or now() + HOUR,
             asked=asked,
+            causes=list(CauseCategory),
             expected_end_at=_still_ahead(incident.expected_end_at),
             credited_by_at=_still_ahead(incident.credited_by_at),
             components=[(key, named[key], one) for key, one in _left_alone(session, incident, kind).items()],
