@@ -25,13 +25,18 @@ from typing import Any, NamedTuple
 from notifiers.base import Channel
 from statuspage.config import Settings
 from statuspage.db import make_engine, make_sessions
-from statuspage.jobs import sender, turn, wake
+from statuspage.jobs import gatherer, recheck, sender, turn, wake, window
 from statuspage.jobs.options import EngineOptions
 from statuspage.jobs.sender import Sender
+from statuspage.services import expansion
 from tests.jobs.ledger import Ledger
 
-STEPS = ("claimed", "marked", "half", "taken", "settled")
-WINDOW, CLAIM = 8, 20
+STEPS = ("claimed", "marked", "half", "taken", "marking", "settled")
+"""Both channels stop there; at "marking" the SMS do so in the open transaction that writes down what became of the
+first window and marks the second, while the mails are "taken"."""
+EXPANDING = "expanding"
+"""The step of the expansion at which the whole process stops: the first stretch is stored, the cursor not yet moved."""
+WINDOW, CLAIM, STRETCH = 8, 20, 16
 OPTIONS = EngineOptions(
     window=WINDOW,
     claim_size=CLAIM,
@@ -44,7 +49,7 @@ OPTIONS = EngineOptions(
 
 
 class Job(NamedTuple):
-    """Where to work and at which of `STEPS` to stop."""
+    """Where to work and at which of `STEPS`, or `EXPANDING`, to stop."""
 
     url: str
     folder: str
@@ -72,27 +77,27 @@ class Halt:
     """
 
     def __init__(self) -> None:
-        self._arrived: set[Channel] = set()
+        self.there = {channel: threading.Event() for channel in Channel}
         self._guard = threading.Lock()
         self._over = threading.Event()
 
     def wait(self, channel: Channel) -> None:
         """Of a thread."""
         if self._last(channel):
-            self._stop()
+            self.stop()
         self._over.wait()
 
     async def wait_in_loop(self, channel: Channel) -> None:
         if self._last(channel):
-            self._stop()
+            self.stop()
         await asyncio.to_thread(self._over.wait)
 
     def _last(self, channel: Channel) -> bool:
         with self._guard:
-            self._arrived.add(channel)
-            return self._arrived == set(Channel) and not self._over.is_set()
+            self.there[channel].set()
+            return all(one.is_set() for one in self.there.values()) and not self._over.is_set()
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
         if not os.read(sys.stdin.fileno(), 1):
             os._exit(3)
@@ -120,6 +125,46 @@ def arm(step: str, halt: Halt) -> None:
         patched._claim = claim
     elif step in ("marked", "settled"):
         patched.take = take
+    elif step == "marking":
+        arm_marking(halt)
+    elif step == EXPANDING:
+        arm_expanding(halt)
+
+
+def arm_marking(halt: Halt) -> None:
+    """The mails have to be where they stop before SQLite's one writer stops in its transaction."""
+    whole_take, whole_recheck = turn.Turn.take, recheck.recheck
+    second = threading.Event()
+
+    def take(self: turn.Turn, settled: Sequence[Any], room: int) -> turn.Next:
+        if settled:
+            halt.there[Channel.EMAIL].wait()
+            second.set()
+        return whole_take(self, settled, room)
+
+    def rechecked(*given: Any, **named: Any) -> Any:
+        found = whole_recheck(*given, **named)
+        if second.is_set():
+            halt.wait(Channel.SMS)
+        return found
+
+    patched: Any = turn.Turn
+    patched.take = take
+    patched = window
+    patched.recheck = rechecked
+
+
+def arm_expanding(halt: Halt) -> None:
+    whole = expansion.advance
+
+    def advance(*given: Any) -> None:
+        whole(*given)
+        halt.stop()
+
+    patched: Any = expansion
+    patched.advance = advance
+    patched = gatherer
+    patched.STRETCHES = (STRETCH,)
 
 
 def hurry() -> None:
@@ -139,8 +184,9 @@ def main() -> None:
     arm(job.step, halt)
     hurry()
     on_half = halt.wait_in_loop if job.step == "half" else None
-    on_taken = halt.wait_in_loop if job.step == "taken" else None
-    notifiers = {one: [Ledger(one, Path(job.ledger), on_half=on_half, on_taken=on_taken)] for one in Channel}
+    stops_when_taken = {"taken": tuple(Channel), "marking": (Channel.EMAIL,)}.get(job.step, ())
+    on_taken = dict.fromkeys(stops_when_taken, halt.wait_in_loop)
+    notifiers = {one: [Ledger(one, Path(job.ledger), on_half=on_half, on_taken=on_taken.get(one))] for one in Channel}
     one = Sender(
         Settings.model_validate({"data_dir": Path(job.folder), "secret_key": job.secret_key}),
         make_sessions(make_engine(job.url)),

@@ -1,7 +1,6 @@
 """Senders that are killed, put to sleep, doubled or given a wrong clock: every person is accounted for exactly once.
 
-test_crash.py kills one channel somewhere in the middle; here the process dies with both channels at one known step, so
-that the numbers afterwards are known to the last message.
+The process dies with both channels at one known step, so that the numbers afterwards are known to the last message.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from notifiers.base import Channel
 from statuspage.clock import FrozenClock
@@ -23,10 +21,12 @@ from statuspage.db import Sessions, transaction
 from statuspage.jobs import sender, wake
 from statuspage.jobs.claim import claim
 from statuspage.jobs.lane import LEASE_MARGIN, since_boot
+from statuspage.jobs.reaper import reap
+from statuspage.models import Delivery
 from tests.databases import NOW
 from tests.jobs.ledger import Ledger, read
 from tests.jobs.stage import EMAIL, PATIENCE, PEOPLE, SMS, Spare, Stage
-from tests.jobs.stopped_sender import CLAIM, STEPS, WINDOW
+from tests.jobs.stopped_sender import CLAIM, EXPANDING, OPTIONS, STEPS, STRETCH, WINDOW
 from tests.outbox import World
 
 
@@ -52,12 +52,13 @@ def spare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spare]:
 
 
 # What stands in the ledger and in the outbox, per channel, at the moment of death.
-TOLD = {"claimed": 0, "marked": 0, "half": WINDOW // 2, "taken": WINDOW, "settled": WINDOW}
+TOLD = {"claimed": 0, "marked": 0, "half": WINDOW // 2, "taken": WINDOW, "marking": WINDOW, "settled": WINDOW}
 AT_DEATH: Mapping[str, dict[str, int]] = {
     "claimed": {"claimed": CLAIM, "pending": PEOPLE - CLAIM},
     "marked": {"sending": WINDOW, "claimed": CLAIM - WINDOW, "pending": PEOPLE - CLAIM},
     "half": {"sending": WINDOW, "claimed": CLAIM - WINDOW, "pending": PEOPLE - CLAIM},
     "taken": {"sending": WINDOW, "claimed": CLAIM - WINDOW, "pending": PEOPLE - CLAIM},
+    "marking": {"sending": WINDOW, "claimed": CLAIM - WINDOW, "pending": PEOPLE - CLAIM},
     "settled": {"accepted": WINDOW, "sending": WINDOW, "claimed": CLAIM - 2 * WINDOW, "pending": PEOPLE - CLAIM},
 }
 
@@ -76,9 +77,23 @@ def test_killed_to_the_last_message(step: str, stage: Stage) -> None:
     assert stage.states(SMS) == {"accepted": PEOPLE - doubtful, **unsure}
     assert stage.states(EMAIL) == {"accepted": PEOPLE}
     assert Counter(stage.attempts().values()) == Counter({"unknown": doubtful, "resent": doubtful}) - Counter()
-    in_doubt_and_told = TOLD[step] if step in ("half", "taken") else 0
+    in_doubt_and_told = TOLD[step] if step in ("half", "taken", "marking") else 0
     assert len(stage.told(SMS)) == PEOPLE - doubtful + in_doubt_and_told
     assert len(stage.told(EMAIL)) == PEOPLE + in_doubt_and_told
+    stage.close_books()
+
+
+def test_killed_while_it_walks_the_audience(stage: Stage) -> None:
+    """Whoever is not in the outbox yet is walked by the next sender, which tells nobody twice; of those who were in it
+    one window a channel is in doubt and no more."""
+    stage.begin(expand=False)
+    stage.kill_at(EXPANDING)
+    assert Counter(row.channel for row in stage.rows()) == {SMS: STRETCH, EMAIL: STRETCH}
+    stage.take_over()
+    doubtful = stage.states(SMS).get("unknown", 0)
+    assert stage.states(SMS) == Counter({"accepted": PEOPLE - doubtful, "unknown": doubtful}) - Counter()
+    assert stage.states(EMAIL) == {"accepted": PEOPLE}
+    assert doubtful <= WINDOW
     stage.close_books()
 
 
@@ -155,7 +170,6 @@ def test_two_open_claims_are_disjoint(stage: Stage) -> None:
     found: list[set[int]] = []
     lease = timedelta(minutes=1)
     with transaction(stage.world.sessions) as one, transaction(stage.world.sessions) as other:
-        other.execute(text("SET LOCAL lock_timeout = '1s'"))
         for session, owner in ((one, "one"), (other, "other")):
             batch = claim(session, SMS, owner, limit=CLAIM, now=NOW, lease=lease)
             assert batch is not None
@@ -215,6 +229,22 @@ class _Jump:
         self._rounds += self._jumped.is_set()
         if self._rounds == 2:
             self._reaped.set()
+
+
+def test_leases_that_ran_out_are_told_apart(stage: Stage) -> None:
+    """Of a dead sender what was claimed goes back to pending and what was sending becomes unknown; asked again, the
+    reaper finds nothing."""
+    stage.begin(5)
+    with transaction(stage.world.sessions) as session:
+        for place, one in enumerate(row for row in stage.rows() if row.channel == SMS):
+            row = session.get_one(Delivery, one.id)
+            row.state, row.owner = ("claimed" if place < 3 else "sending"), "dead"
+            row.lease_until, row.sending_at, row.attempt = NOW + timedelta(minutes=1), NOW, int(place >= 3)
+    stage.pass_time(timedelta(minutes=10))
+    for expected in ((3, 2), (0, 0)):
+        with transaction(stage.world.sessions) as session:
+            assert reap(session, OPTIONS, now=stage.clock.now()) == expected
+    assert stage.states(SMS) == {"pending": 3, "unknown": 2}
 
 
 def _facts(stage: Stage) -> list[tuple[int, str, int, str | None, object]]:
