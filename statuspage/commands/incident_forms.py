@@ -15,7 +15,16 @@ from statuspage.commands.printing import local, print_facts, print_table
 from statuspage.composition import Composition
 from statuspage.domain.incident import IncidentState, cause_unsaid
 from statuspage.models import Incident
-from statuspage.services import clock_facts, components, grace_policies, incidents, playbook, templates, updates
+from statuspage.services import (
+    break_glass,
+    clock_facts,
+    components,
+    grace_policies,
+    incidents,
+    playbook,
+    templates,
+    updates,
+)
 from statuspage.services import texts as stored
 from statuspage.services.operator_facts import OperatorFacts
 from statuspage.services.texts import Texts
@@ -76,22 +85,14 @@ def document(session: Session, incident: Incident, operator: OperatorFacts, now:
         **{name: getattr(incident, name) for name in _TIMES},
         "next_update_asked_at": None if awaited is None else awaited.asked_at,
         "next_update_due_at": None if awaited is None else awaited.due_at,
+        "released_alone": _released_alone(session, incident),
         "recurrence_90_days": playbook.recurrence(session, incident).count,
         "updates": _updates(session, incident),
         "grace": [
             {"policy": one.public_id, "state": one.state, "until": one.published_until, "revision": one.revision}
             for one in policies
         ],
-        "clocks": [
-            {
-                "clock": one.key,
-                "due_at": one.due_at,
-                "done_at": one.done_at,
-                "overdue": one.overdue,
-                "missing": one.missing,
-            }
-            for one in clock_facts.due(session, incident, operator, now)
-        ],
+        "clocks": _clocks(session, incident, operator, now),
     }
 
 
@@ -117,6 +118,11 @@ def print_document(shown: dict[str, Any], zone: ZoneInfo) -> None:
     facts |= {name.removesuffix("_at").replace("_", " "): local(shown[name], zone) for name in _TIMES if shown[name]}
     facts["expected end"] = local(shown["expected_end_at"], zone) if shown["expected_end_at"] else "unknown"
     facts["in 90 days"] = shown["recurrence_90_days"]
+    for one in shown["released_alone"]:
+        looked = f"then {one['reviewed_by']}" if one["reviewed_by"] else "nobody has looked at it since"
+        facts[f"campaign {one['campaign']}"] = (
+            f"released alone by {one['by']}, {one['messages']} messages: {one['reason']} ({looked})"
+        )
     for one in shown["grace"]:
         facts[f"grace {one['policy']}"] = f"{one['state']}, until {local(one['until'], zone)} (exclusive)"
     print_facts(facts)
@@ -139,6 +145,34 @@ def print_document(shown: dict[str, Any], zone: ZoneInfo) -> None:
             for one in shown["clocks"]
         ],
     )
+
+
+def _clocks(session: Session, incident: Incident, operator: OperatorFacts, now: datetime) -> list[dict[str, Any]]:
+    return [
+        {
+            "clock": one.key,
+            "due_at": one.due_at,
+            "done_at": one.done_at,
+            "overdue": one.overdue,
+            "missing": one.missing,
+        }
+        for one in clock_facts.due(session, incident, operator, now)
+    ]
+
+
+def _released_alone(session: Session, incident: Incident) -> list[dict[str, Any]]:
+    return [
+        {
+            "campaign": one.campaign.public_id,
+            "by": one.by,
+            "at": one.at,
+            "messages": one.messages,
+            "reason": one.campaign.break_glass_reason,
+            "reviewed_by": one.reviewed_by,
+            "reviewed_at": one.reviewed_at,
+        }
+        for one in break_glass.released_alone(session, [incident.id]).get(incident.id, ())
+    ]
 
 
 def _updates(session: Session, incident: Incident) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,9 +14,10 @@ from statuspage.db import Sessions, transaction
 from statuspage.domain.incident import CauseCategory
 from statuspage.i18n import gettext
 from statuspage.models import AuditEntry, Incident, LocalizedText
-from tests.web.site import Browser, declare
+from tests.web.site import MANY, Browser, declare
 
 pytestmark = pytest.mark.usefixtures("operator")
+LogIn = Callable[[str], Browser]
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
@@ -101,3 +103,28 @@ def test_found_but_not_said_is_warned_of(engineer: Browser) -> None:
     engineer.post(address, {**engineer.filled(address), "body.ru": "Нашли.", "state": "identified"})
     assert engineer.get(room).text.count(said) == 2
     assert engineer.get(room).text.count(said) == 1
+
+
+@pytest.mark.usefixtures("told_people")
+def test_what_one_released_alone_is_shown_until_a_second_has_looked(log_in: LogIn) -> None:
+    """List and room name who, how many of how many and why; only a second person is offered the look, and ends it."""
+    engineer, approver = log_in("engineer"), log_in("approver")
+    public_id = declare(engineer)
+    room = f"/console/incidents/{public_id}"
+    engineer.get(f"/console/campaigns/new?incident={public_id}")
+    form = engineer.filled("/console/campaigns/new")
+    campaign = engineer.post("/console/campaigns/new", {**form, "channels": "sms"}).location
+    engineer.get(f"{campaign}/preview")
+    assert engineer.post(f"{campaign}/break-glass", {"reason": "Nobody answers <b>at all</b>."}).status_code == 303
+    look, unreviewed = gettext("en", "console.room.review_alone"), gettext("en", "console.room.alone_unreviewed")
+    for address in ("/console/incidents", room):
+        page = engineer.get(address).text
+        assert f"{MANY} of at most 1\u202f000 messages. Why: “Nobody answers &lt;b&gt;at all&lt;/b&gt;.”" in page
+        assert unreviewed in page
+        assert look not in page
+    assert look in approver.get(room).text
+    answer = approver.post(f"{room}/released-alone/{campaign.rpartition('/')[2]}")
+    assert answer.status_code == 303
+    assert unreviewed not in engineer.get(room).text
+    assert "A second person has looked at it since: " in engineer.page
+    assert unreviewed not in engineer.get("/console/incidents").text

@@ -13,7 +13,7 @@ from statuspage.domain.errors import RuleError
 from statuspage.domain.incident import CauseCategory
 from statuspage.domain.roles import Permission
 from statuspage.models import Incident
-from statuspage.services import incidents, lifecycle, publication, words
+from statuspage.services import break_glass, campaigns, incidents, lifecycle, publication, words
 from statuspage.services.incidents import Facts
 from statuspage.services.lifecycle import Crediting
 from statuspage.services.updates import KEEP, Keep
@@ -66,6 +66,18 @@ def own(public_id: str) -> ResponseReturnValue:
 def approve_words(public_id: str) -> ResponseReturnValue:
     """A person with words:approve answers for all that a security incident says so far."""
     return _change(public_id, "words", lambda db, one: words.approve_words(db, actor(), one, now=now()))
+
+
+@blueprint.post("/released-alone/<campaign>")
+@access(Permission.CAMPAIGN_APPROVE)
+def review(public_id: str, campaign: str) -> ResponseReturnValue:
+    """A second person has looked at what one released alone; its alarm goes out."""
+    return _change(
+        public_id,
+        f"review.{campaign}",
+        lambda db, _one: break_glass.review(db, actor(), campaigns.get_campaign(db, campaign), now=now()),
+        "room.done_review",
+    )
 
 
 @blueprint.post("/crediting")

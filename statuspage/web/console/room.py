@@ -20,6 +20,7 @@ from statuspage.domain.route import RouteKind
 from statuspage.models import Campaign, GraceAcknowledgement, Incident, IncidentUpdate, PageRevision, PageState, User
 from statuspage.publish import proof
 from statuspage.services import (
+    break_glass,
     clock_facts,
     components,
     counts,
@@ -140,6 +141,8 @@ def _what_is_to_be_done(session: Session, incident: Incident) -> dict[str, objec
         "people": list(session.scalars(select(User).where(User.disabled_at.is_(None)).order_by(User.name))),
         "act": _next_act(incident),
         "recurrence": playbook.recurrence(session, incident).count,
+        "alone": break_glass.released_alone(session, [incident.id]).get(incident.id, ()),
+        "cap": wiring().settings.break_glass_cap,
     }
 
 
