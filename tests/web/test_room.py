@@ -128,3 +128,17 @@ def test_what_one_released_alone_is_shown_until_a_second_has_looked(log_in: LogI
     assert unreviewed not in engineer.get(room).text
     assert "A second person has looked at it since: " in engineer.page
     assert unreviewed not in engineer.get("/console/incidents").text
+
+
+def test_a_review_reads_in_the_room_as_it_does_on_the_page(engineer: Browser) -> None:
+    """Headings and lists of an update are rendered below the room's own headings, never printed as # and *."""
+    room = f"/console/incidents/{declare(engineer)}"
+    address = f"{room}/tell/update"
+    engineer.get(address)
+    said = "# What happened\n\nA disk **failed**.\n\n- swapped\n- checked <i>twice</i>"
+    assert engineer.post(address, {**engineer.filled(address), "body.ru": said, "body.en": said}).status_code == 303
+    page = engineer.get(room).text
+    assert "<h3>What happened</h3>" in page
+    assert "<strong>failed</strong>" in page
+    assert "<li>checked &lt;i&gt;twice&lt;/i&gt;</li>" in page
+    assert "# What happened" not in page

@@ -19,6 +19,7 @@ from statuspage.domain.roles import Permission
 from statuspage.domain.route import RouteKind
 from statuspage.models import Campaign, GraceAcknowledgement, Incident, IncidentUpdate, PageRevision, PageState, User
 from statuspage.publish import proof
+from statuspage.publish.prose import prose
 from statuspage.services import (
     break_glass,
     clock_facts,
@@ -149,6 +150,7 @@ def _what_is_to_be_done(session: Session, incident: Incident) -> dict[str, objec
 def _what_is_happening(session: Session, incident: Incident) -> dict[str, object]:
     return {
         "updates": _updates(session, incident),
+        "prose": prose,
         "campaigns_here": _campaigns(session, incident),
         "already_told": touched.told(session, incident),
         "verified_by": session.get(User, incident.crediting_verified_by) if incident.crediting_verified_by else None,
