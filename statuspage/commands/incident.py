@@ -9,12 +9,15 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
-from statuspage.commands.desk import operator, reading, writing
+from statuspage.commands.channel_texts import SHORT, channel_texts
+from statuspage.commands.desk import operator, reading, warn_of_other_settings, writing
 from statuspage.commands.incident_forms import document, print_document, summary, warn, words
 from statuspage.commands.options import MOMENT, as_json, choices, from_files, moment, source_of, states, texts
 from statuspage.commands.printing import local, print_json, print_table
 from statuspage.composition import Composition
 from statuspage.domain.incident import CauseCategory, IncidentState, Publication
+from statuspage.i18n import KNOWN_LOCALES
+from statuspage.publish.publisher import current_site
 from statuspage.services import incidents, lifecycle, publication, templates, users
 from statuspage.services.actor import CLI
 from statuspage.services.incidents import Declaration
@@ -250,6 +253,22 @@ def show(parts: Composition, public_id: str, json_wanted: bool) -> None:
         found = incidents.get_incident(session, public_id)
         shown = document(session, found, operator(parts), parts.clock.now())
     _answer(parts, shown, json_wanted)
+
+
+@incident.command("texts")
+@click.option("--channel", type=click.Choice(SHORT), help="Default: all.")
+@click.option("--locale", type=click.Choice(KNOWN_LOCALES), help="Default: all.")
+@as_json
+@click.pass_obj
+def texts_(parts: Composition, channel: str | None, locale: str | None, json_wanted: bool) -> None:
+    """What the page says, in short: for SMS, USSD, a voice menu and the shop, as under /text/ on the page."""
+    warn_of_other_settings(parts, "Written with the settings of this command.")
+    rows = channel_texts(current_site(parts.sessions, parts.settings, parts.clock), channel, locale)
+    if json_wanted:
+        print_json(rows)
+        return
+    for row in rows:
+        click.echo(f"{row['channel']} ({row['locale']})\n{row['text']}")
 
 
 def _answer(parts: Composition, shown: dict[str, Any], json_wanted: bool) -> None:

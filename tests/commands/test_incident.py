@@ -45,3 +45,18 @@ def test_the_cause_is_said_when_it_is_known(run: Run, clock: FrozenClock) -> Non
     }
     again = run("incident", "update", public_id, "--cause", "database", "--text", "ru=Чиним.", "--json")
     assert json.loads(again[1])["updates"][0]["body"] == {"ru": "Чиним."}
+
+
+def test_the_texts_of_other_channels_are_printed(run: Run) -> None:
+    """All of them as JSON, one by name as text; they tell the outage and its promise."""
+    declared(run)
+    code, out, _ = run("incident", "texts", "--json")
+    rows = json.loads(out)
+    assert code == 0
+    assert [(row["channel"], row["locale"]) for row in rows] == [
+        (channel, locale) for channel in ("sms", "ussd", "ivr", "shop") for locale in ("ru", "zh", "en")
+    ]
+    code, out, _ = run("incident", "texts", "--channel", "ivr", "--locale", "en")
+    assert code == 0
+    assert out.startswith("ivr (en)\n")
+    assert next(row["text"] for row in rows if (row["channel"], row["locale"]) == ("ivr", "en")) in out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,10 +11,12 @@ import pytest
 from sqlalchemy import select
 
 from statuspage.clock import FrozenClock
+from statuspage.config import Settings
 from statuspage.db import Sessions, transaction
 from statuspage.domain.incident import CauseCategory
 from statuspage.i18n import gettext
 from statuspage.models import AuditEntry, Incident, LocalizedText
+from statuspage.publish.publisher import current_site
 from tests.web.site import MANY, Browser, declare
 
 pytestmark = pytest.mark.usefixtures("operator")
@@ -142,3 +145,15 @@ def test_a_review_reads_in_the_room_as_it_does_on_the_page(engineer: Browser) ->
     assert "<strong>failed</strong>" in page
     assert "<li>checked &lt;i&gt;twice&lt;/i&gt;</li>" in page
     assert "# What happened" not in page
+
+
+def test_the_room_leads_to_the_texts_of_the_other_channels(
+    engineer: Browser, sessions: Sessions, settings: Settings, clock: FrozenClock
+) -> None:
+    """Voice menu, USSD, SMS and shop, each in each language, and each of them is published; a draft has none."""
+    links = re.compile(r'href="(/text/[^"]+)"')
+    draft = declare(engineer, publication="draft")
+    assert links.findall(engineer.get(f"/console/incidents/{draft}").text) == []
+    found = links.findall(engineer.get(f"/console/incidents/{declare(engineer)}").text)
+    assert len(found) == 4 * 3
+    assert set(found) == {path for path in current_site(sessions, settings, clock).artifacts if "/text/" in path}

@@ -45,6 +45,8 @@ from statuspage.web.console.progress import Course, course
 from statuspage.web.wiring import now, wiring
 
 PUBLIC_REPORT = "public"
+CHANNELS = ("ivr", "ussd", "sms", "shop")
+"""The published short texts, in the order in which a call centre and a shop ask for them."""
 
 blueprint = Blueprint("room", __name__, url_prefix="/console/incidents")
 
@@ -151,6 +153,7 @@ def _what_is_happening(session: Session, incident: Incident) -> dict[str, object
     return {
         "updates": _updates(session, incident),
         "prose": prose,
+        "channels": CHANNELS,
         "campaigns_here": _campaigns(session, incident),
         "already_told": touched.told(session, incident),
         "verified_by": session.get(User, incident.crediting_verified_by) if incident.crediting_verified_by else None,
