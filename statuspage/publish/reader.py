@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup, escape
 
 from statuspage import i18n
-from statuspage.domain.component import Indicator, indicator
+from statuspage.domain.component import ComponentState, Indicator, indicator
 from statuspage.domain.incident import CauseCategory, IncidentState
 from statuspage.domain.route import USABLE, RouteKind, RouteState
 from statuspage.publish import ways
@@ -19,6 +19,7 @@ from statuspage.publish.crediting import Crediting, CreditingKind, crediting
 from statuspage.publish.headline import Headline, HeadlineKind, headline
 from statuspage.publish.promises import promises, tail_days
 from statuspage.publish.prose import prose
+from statuspage.publish.shapes import INDICATOR_SHAPES, ROUTE_SHAPES
 from statuspage.publish.view import ComponentView, IncidentView, PageView, PromiseView, RouteView, Text, Words
 
 
@@ -241,11 +242,20 @@ class Reader:
 
     def limits(self, route: RouteView) -> str:
         """Whom or where a route is for, when not for everybody."""
-        return self._separator.join(
-            part for part in (self.names(route.segments), self.names(route.regions, proper=True)) if part
-        )
+        whom = i18n.listed(self.locale, [self.say(one) for one in route.segments])
+        return self._separator.join(part for part in (whom, self.names(route.regions, proper=True)) if part)
+
+    def checked(self, route: RouteView) -> datetime | None:
+        """When somebody last saw that it is as the page tells."""
+        told = self.states_matter and route.state is not RouteState.UNKNOWN
+        return route.checked_at if told else None
 
     # Services and incidents
+
+    def unaffected(self, incident: IncidentView) -> list[Words]:
+        """What somebody has seen to work, without what fails in another incident by now."""
+        failing = [one.name for one in self.view.components if one.state is not ComponentState.OPERATIONAL]
+        return [name for name in incident.not_affected if not incident.is_open or name not in failing]
 
     def bars(self, component: ComponentView) -> Markup:
         return bars(component.days, self.ninety(component))
@@ -325,21 +335,21 @@ class Reader:
 
     @staticmethod
     def indicator_shape(shown: Indicator) -> str:
-        return _SHAPE_OF[shown]
+        return INDICATOR_SHAPES[shown]
 
     @staticmethod
     def component_shape(component: ComponentView) -> str:
-        return _SHAPE_OF[indicator((component.state,))]
+        return INDICATOR_SHAPES[indicator((component.state,))]
 
     def route_shape(self, route: RouteView) -> str:
         """Of a way whose state the page does not tell: none, an empty place."""
-        return _ROUTE_SHAPE[route.state] if ways.says(self.view, route) else "none"
+        return ROUTE_SHAPES[route.state] if ways.says(self.view, route) else "none"
 
     @staticmethod
     def incident_shape(incident: IncidentView) -> str:
         if not incident.is_open:
             return "works"
-        return "delayed" if incident.repaired else _SHAPE_OF[incident.impact]
+        return "delayed" if incident.repaired else INDICATOR_SHAPES[incident.impact]
 
 
 TERMINALS = "pos_m2m"
@@ -354,22 +364,6 @@ FRONT_PAGE_STAY = timedelta(days=3)
 def leaves_page_at(incident: IncidentView) -> datetime:
     """When a resolved incident moves from the front page to the history."""
     return (incident.resolved_at or incident.updated_at) + FRONT_PAGE_STAY
-
-
-_SHAPE_OF: dict[Indicator, str] = {
-    Indicator.NONE: "works",
-    Indicator.MINOR: "delayed",
-    Indicator.MAJOR: "disturbed",
-    Indicator.CRITICAL: "down",
-    Indicator.MAINTENANCE: "maintenance",
-}
-_ROUTE_SHAPE: dict[RouteState, str] = {
-    RouteState.WORKS: "works",
-    RouteState.WORKS_DELAYED: "delayed",
-    RouteState.DEGRADED: "disturbed",
-    RouteState.DOWN: "down",
-    RouteState.UNKNOWN: "unknown",
-}
 
 
 _CREDIT: dict[RouteKind, dict[RouteState, str]] = {

@@ -198,12 +198,15 @@ class PageView:
     """When facts change by themselves that the view alone cannot compute, such as a route's check growing old."""
 
     def open_incidents(self) -> tuple[IncidentView, ...]:
-        """Worst first; of equals what still fails before what is only catching up, then the latest."""
+        """What still fails before what is only catching up, the worst first; of equals what concerns everybody,
+        everywhere, before what concerns some, then the latest."""
         rank = {impact: place for place, impact in enumerate(IMPACT_ORDER)}
-        unresolved = [incident for incident in self.incidents if incident.is_open]
-        return tuple(
-            sorted(unresolved, key=lambda one: (one.repaired, rank[one.impact], -one.started_at.timestamp(), one.id))
-        )
+
+        def weight(one: IncidentView) -> tuple[object, ...]:
+            some = (bool(one.segments), bool(one.regions))
+            return one.repaired, rank[one.impact], *some, -one.started_at.timestamp(), one.id
+
+        return tuple(sorted((one for one in self.incidents if one.is_open), key=weight))
 
     def standing(self) -> tuple[PromiseView, ...]:
         """Every promise that holds at `as_of`, the furthest first."""

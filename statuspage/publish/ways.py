@@ -16,11 +16,16 @@ _TOLD = frozenset({RouteState.WORKS_DELAYED, RouteState.DEGRADED, RouteState.DOW
 
 
 def checks_matter(view: PageView) -> bool:
-    """Whether payments fail, or may: a billing service does, or an incident that does not say what it touches."""
-    failing = {one.id for one in view.components if one.billing}
-    broken = any(one.id in failing and one.state is not ComponentState.OPERATIONAL for one in view.components)
-    unrepaired = [one for one in view.open_incidents() if not one.repaired]
-    return broken or any(not one.component_ids or failing & set(one.component_ids) for one in unrepaired)
+    """Whether payments fail, or may: a billing service does, or an incident that does not say what it touches.
+
+    A service that is merely catching up after a repair does not.
+    """
+    billing = {one.id for one in view.components if one.billing}
+    opened = view.open_incidents()
+    repaired = {component for one in opened if one.repaired for component in one.component_ids}
+    disturbed = {one.id for one in view.components if one.state is not ComponentState.OPERATIONAL}
+    unrepaired = [set(one.component_ids) for one in opened if not one.repaired]
+    return bool(billing & disturbed - repaired) or any(not touched or touched & billing for touched in unrepaired)
 
 
 def states_matter(view: PageView) -> bool:

@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -136,6 +137,31 @@ def test_a_headline_without_a_translation_is_made_from_component_names() -> None
     """A reader of English gets an English sentence although nobody has translated the title yet."""
     incident = replace(views.INCIDENT, title=views.only_russian("Не работает оплата"))
     assert "Not working: top-up, balance" in status(replace(views.OUTAGE, incidents=(incident,)))
+
+
+def test_of_two_equal_incidents_the_one_that_concerns_everybody_stands_on_top() -> None:
+    """A later outage for terminals alone does not push the outage for all off the headline."""
+    later = replace(
+        views.INCIDENT,
+        id="b22bbbbbbbbb",
+        title=views.words("Нет трафика", "流量未到账", "Terminals get no data"),
+        started_at=views.BEGAN + timedelta(hours=1),
+        segments=(views.TERMINALS,),
+        regions=(),
+    )
+    everybody = replace(views.INCIDENT, regions=())
+    view = replace(views.OUTAGE, incidents=(later, everybody))
+    assert [one.id for one in view.open_incidents()] == [everybody.id, later.id]
+    assert "<span>Top-up and balance are down</span>" in status(view)
+
+
+def test_what_fails_by_now_is_no_longer_said_to_work() -> None:
+    """A service ticked in one incident and down in another leaves the list of what is not affected."""
+    calls = replace(views.COMPONENTS[3], state=ComponentState.MAJOR_OUTAGE)
+    view = replace(views.OUTAGE, components=(*views.COMPONENTS[:3], calls, views.COMPONENTS[4]))
+    for name in ("status", "incident"):
+        html = golden.visible(page(Reader(view, "en"), name, "/", views.INCIDENT))
+        assert "Not affected\nMobile data\nSMS\n" in html
 
 
 def test_a_failing_component_without_an_incident_is_said() -> None:

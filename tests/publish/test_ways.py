@@ -105,3 +105,22 @@ def test_the_receipt_is_asked_for_once() -> None:
     for route in asked:
         for locale, words in KEEPING.items():
             assert not any(word in route["how_to"][locale] for word in words), route["key"]
+
+
+def test_what_only_catches_up_is_not_taken_for_failing() -> None:
+    """After the repair billing may be slow for hours; the ways to pay are not doubted for that."""
+    slow = tuple(
+        replace(one, state=ComponentState.DEGRADED_PERFORMANCE) if one.id in views.INCIDENT.component_ids else one
+        for one in views.CALM.components
+    )
+    view = replace(views.REPAIRED, components=slow)
+    assert "not checked" not in said(view, "status") + said(view, "pay")
+    others = replace(views.REPAIRED, components=views.OUTAGE.components)  # a third service fails that no incident names
+    assert "not checked" in said(others, "status")
+
+
+def test_a_time_of_checking_is_said_once() -> None:
+    """Whoever reads "not checked since 11:20" is not told in the next line that it was checked at 11:20."""
+    pay = said(views.OUTAGE, "pay")
+    assert "Our shops not checked since 11:20 MSK\nOnly: Moscow.\n" in pay
+    assert pay.count("11:20") == 1
