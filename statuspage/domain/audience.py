@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as _field
 from difflib import get_close_matches
-from typing import NamedTuple
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 from statuspage.domain.errors import RuleError
 
@@ -20,13 +21,49 @@ _LONGEST_VALUE = 64
 class AudienceError(RuleError):
     """`position` is where in the text it went wrong, counted in characters from 1."""
 
-    def __init__(self, code: str, message: str, position: int) -> None:
-        super().__init__(code, f"audience: {message} at character {position}.", "audience")
+    def __init__(self, code: str, message: str, position: int, **values: object) -> None:
+        said = f"audience: {message} at character {position}."
+        super().__init__(code, said, "audience", {**values, "position": position})
         self.position = position
 
-    def __reduce__(self) -> tuple[type[AudienceError], tuple[str, str, int]]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[Callable[..., AudienceError], tuple[object, ...]]:
         told = self.message.removeprefix("audience: ").removesuffix(f" at character {self.position}.")
-        return type(self), (self.code, told, self.position)
+        return _audience_error, (self.code, told, self.values)
+
+
+def _audience_error(code: str, message: str, values: dict[str, Any]) -> AudienceError:
+    return AudienceError(code, message, **values)
+
+
+def too_long() -> AudienceError:
+    """The refusal of more than LONGEST characters."""
+    said = f"longer than {LONGEST} characters, too long"
+    return AudienceError("audience.too_long", said, LONGEST + 1, limit=LONGEST)
+
+
+class Wanted(StrEnum):
+    """What could have stood where something else does."""
+
+    TERM = "term"
+    SIGN = "sign"
+    IN = "in"
+    VALUE = "value"
+    OPENING = "opening"
+    NEXT_VALUE = "next_value"
+    CLOSING = "closing"
+    END = "end"
+
+
+_WANTED: Mapping[Wanted, str] = {
+    Wanted.TERM: f"all, not, a parenthesis or one of {', '.join(FIELDS)}",
+    Wanted.SIGN: "=, !=, in or not in",
+    Wanted.IN: "in",
+    Wanted.VALUE: "a value (in quotes, if it is and, or, not, in, all)",
+    Wanted.OPENING: '"("',
+    Wanted.NEXT_VALUE: 'a comma or ")"',
+    Wanted.CLOSING: 'and, or, or ")"',
+    Wanted.END: "and, or, or the end",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +162,15 @@ def check_values(node: Node, known: Mapping[str, Collection[str]]) -> None:
         for value in compare.values:
             if value not in allowed:
                 near = get_close_matches(value, allowed, n=1)
-                hint = f'did you mean "{near[0]}"' if near else f"known: {', '.join(sorted(allowed)) or 'none'}"
+                there = ", ".join(sorted(allowed)) or "none"
+                hint = f'did you mean "{near[0]}"' if near else f"known: {there}"
                 raise AudienceError(
-                    "audience.unknown_value", f'there is no {compare.field} "{value}" ({hint})', compare.position
+                    "audience.unknown_value",
+                    f'there is no {compare.field} "{value}" ({hint})',
+                    compare.position,
+                    field=compare.field,
+                    value=value,
+                    **({"variant": "near", "near": near[0]} if near else {"known": there}),
                 )
 
 
@@ -135,10 +178,10 @@ def parse(text: str) -> Node:
     """The tree of an expression: `not` binds before `and`, `and` before `or`; `field = v`, `field != v`,
     `field in (v, …)`, `field not in (v, …)`, parentheses, and `all`. Raises AudienceError with the position."""
     if len(text) > LONGEST:
-        raise AudienceError("audience.too_long", f"longer than {LONGEST} characters, too long", LONGEST + 1)
+        raise too_long()
     reader = _Reader(text)
     node = reader.disjunction(0)
-    reader.expect("end")
+    reader.expect("end", Wanted.END)
     return node
 
 
@@ -162,7 +205,7 @@ def _tokens(text: str) -> Iterator[_Token]:
         if kind == "space":
             continue
         if kind == "bad":
-            raise AudienceError("audience.bad_character", f"{said!r} means nothing here", position)
+            raise AudienceError("audience.bad_character", f"{said!r} means nothing here", position, found=said)
         if kind == "quoted":
             yield _Token("value", lexeme["quoted"], position)
         elif kind == "word":
@@ -182,18 +225,14 @@ class _Reader:
     def disjunction(self, depth: int) -> Node:
         return self._chain("or", self._conjunction, Or, depth)
 
-    def expect(self, kind: str) -> _Token:
-        token = self._take(kind)
-        if token is None:
-            raise self._unexpected(f"{kind!r}" if kind != "end" else "and, or, or the end")
-        return token
+    def expect(self, kind: str, wanted: Wanted) -> None:
+        if self._take(kind) is None:
+            raise self._unexpected(wanted)
 
     def _conjunction(self, depth: int) -> Node:
         return self._chain("and", self._negation, And, depth)
 
-    def _chain(
-        self, word: str, part: Callable[[int], Node], join: type[And] | type[Or], depth: int
-    ) -> Node:
+    def _chain(self, word: str, part: Callable[[int], Node], join: type[And] | type[Or], depth: int) -> Node:
         nodes = [part(depth)]
         while self._take(word):
             nodes.append(part(depth))
@@ -201,12 +240,13 @@ class _Reader:
 
     def _negation(self, depth: int) -> Node:
         if depth >= DEEPEST:
-            raise AudienceError("audience.too_deep", f"more than {DEEPEST} levels", self._tokens[self._next].position)
+            place = self._tokens[self._next].position
+            raise AudienceError("audience.too_deep", f"more than {DEEPEST} levels", place, limit=DEEPEST)
         if self._take("not"):
             return Not(self._negation(depth + 1))
         if self._take("("):
             node = self.disjunction(depth + 1)
-            self.expect(")")
+            self.expect(")", Wanted.CLOSING)
             return node
         if self._take("all"):
             return Everyone()
@@ -215,34 +255,33 @@ class _Reader:
     def _comparison(self) -> Node:
         name = self._take("word")
         if name is None:
-            raise self._unexpected(f"all, not, a parenthesis or one of {', '.join(FIELDS)}")
+            raise self._unexpected(Wanted.TERM)
         if name.text not in FIELDS:
-            near = get_close_matches(name.text, FIELDS, n=1)
-            hint = f'did you mean "{near[0]}"' if near else f"use {', '.join(FIELDS)}"
-            raise AudienceError("audience.unknown_field", f'"{name.text}" is not a field ({hint})', name.position)
+            raise _unknown_field(name)
         if self._take("="):
             return Compare(name.text, (self._value(),), name.position)
         if self._take("!="):
             return Not(Compare(name.text, (self._value(),), name.position))
         negated = self._take("not") is not None
-        self.expect("in")
+        self.expect("in", Wanted.IN if negated else Wanted.SIGN)
         compare = Compare(name.text, self._list(), name.position)
         return Not(compare) if negated else compare
 
     def _list(self) -> tuple[str, ...]:
-        self.expect("(")
+        self.expect("(", Wanted.OPENING)
         values = [self._value()]
         while self._take(","):
             values.append(self._value())
-        self.expect(")")
+        self.expect(")", Wanted.NEXT_VALUE)
         return tuple(dict.fromkeys(values))
 
     def _value(self) -> str:
         token = self._take("word") or self._take("value")
         if token is None:
-            raise self._unexpected("a value (in quotes, if it is and, or, not, in, all)")
+            raise self._unexpected(Wanted.VALUE)
         if not token.text or len(token.text) > _LONGEST_VALUE:
-            raise AudienceError("audience.bad_value", f"a value has 1 to {_LONGEST_VALUE} characters", token.position)
+            said = f"a value has 1 to {_LONGEST_VALUE} characters"
+            raise AudienceError("audience.bad_value", said, token.position, limit=_LONGEST_VALUE)
         return token.text
 
     def _take(self, kind: str) -> _Token | None:
@@ -252,9 +291,24 @@ class _Reader:
         self._next += kind != "end"
         return token
 
-    def _unexpected(self, wanted: str) -> AudienceError:
+    def _unexpected(self, wanted: Wanted) -> AudienceError:
         token = self._tokens[self._next]
-        return AudienceError("audience.syntax", f'"{token.text}" stands where {wanted} is needed', token.position)
+        needed = f"where {_WANTED[wanted]} is needed"
+        if token.kind == "end":
+            variant = "empty" if self._next == 0 else "end"
+            return AudienceError("audience.syntax", f"it ends {needed}", token.position, wanted=wanted, variant=variant)
+        said = f'"{token.text}" stands {needed}'
+        return AudienceError("audience.syntax", said, token.position, wanted=wanted, found=token.text)
+
+
+def _unknown_field(name: _Token) -> AudienceError:
+    near = get_close_matches(name.text, FIELDS, n=1)
+    there = ", ".join(FIELDS)
+    hint = f'did you mean "{near[0]}"' if near else f"use {there}"
+    values = {"variant": "near", "near": near[0]} if near else {"known": there}
+    return AudienceError(
+        "audience.unknown_field", f'"{name.text}" is not a field ({hint})', name.position, found=name.text, **values
+    )
 
 
 def _grouped(node: Node, *looser: type[And] | type[Or]) -> str:

@@ -76,6 +76,7 @@ def check_move(old: CampaignState, new: CampaignState) -> None:
             "campaign.illegal_move",
             f"state: from {old} to {new}. A campaign becomes {new} only from: {allowed}.",
             "state",
+            {"old": old, "new": new},
         )
 
 
@@ -112,6 +113,7 @@ def check_count(counted_at: datetime | None, start_at: datetime) -> None:
             f"audience: the people were counted more than {COUNT_LASTS.days} days before the start. "
             "Ask for approval again: that counts them anew.",
             "audience",
+            {"n": COUNT_LASTS.days},
         )
 
 
@@ -124,12 +126,14 @@ def check_break_glass(recipients: int, cap: int, reason: str, released: int = 0)
             f"recipients: {recipients}, with {released} of the incident released so already, is above {cap}, the most "
             "that one person may tell alone. Narrow the audience or have a second person approve it.",
             "recipients",
+            {"recipients": recipients, "released": released, "cap": cap, "variant": "released" if released else ""},
         )
     if len(reason.strip()) < MIN_REASON:
         raise RuleError(
             "campaign.break_glass_reason",
             f"reason: say in at least {MIN_REASON} characters why no second person could approve.",
             "reason",
+            {"n": MIN_REASON},
         )
 
 

@@ -1,23 +1,28 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
 class RuleError(Exception):
     """A refusal by a rule of the domain, safe to show to whoever asked.
 
     `code` is for machines and never changes ("incident.illegal_move"); `field` names the offending input or is None;
-    `message` names the field, the value unless it is personal or secret, and the remedy.
+    `message` names the field, the value unless it is personal or secret, and the remedy. `values` are the parts of it
+    by name, for whoever says it in another language, which has words of its own for a member of an enum; one named
+    `variant` chooses among several sentences of one code.
     """
 
-    def __init__(self, code: str, message: str, field: str | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, field: str | None = None, values: Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.field = field
         self.message = message
+        self.values = dict(values or {})
 
-    def __reduce__(self) -> tuple[type[RuleError], tuple[str, str, str | None]]:
-        return type(self), (self.code, self.message, self.field)
+    def __reduce__(self) -> tuple[Callable[..., RuleError], tuple[object, ...]]:
+        return type(self), (self.code, self.message, self.field, self.values)
 
 
 class NotAllowed(RuleError):
@@ -35,7 +40,7 @@ class Refusals(RuleError):
         super().__init__(each[0].code, "\n".join(one.message for one in each), each[0].field)
         self.each = tuple(each)
 
-    def __reduce__(self) -> tuple[type[Refusals], tuple[Sequence[RuleError]]]:  # type: ignore[override]  # one argument
+    def __reduce__(self) -> tuple[type[Refusals], tuple[object, ...]]:
         return type(self), (self.each,)
 
 

@@ -47,6 +47,9 @@ PLACEHOLDERS: Mapping[str, Placeholder] = MappingProxyType(
 )
 """Every value is a fact of the incident or of the operator, never of the person: no name, number or balance."""
 
+OF_CONFIRMATIONS = frozenset({"link", "code"})
+"""The one's own, which a message to one person has and a campaign to many has not."""
+
 OPTIONAL = frozenset({"unaffected", "route"})
 """Facts that often nobody has. A line of a mail that asks for one without a value is left out: it says nothing then."""
 
@@ -87,7 +90,7 @@ def fill(text: str, values: Mapping[str, str], escape: Escape) -> str:
     lacking = missing(text, values)
     if lacking:
         names = ", ".join(f"{{{name}}}" for name in lacking)
-        raise RuleError("message.missing_value", f"text: there is no value for {names}.", lacking[0])
+        raise RuleError("message.missing_value", f"text: there is no value for {names}.", lacking[0], {"names": names})
     parts = _SLOT.split(text)
     parts[1::2] = [escape(values[name]) for name in parts[1::2]]
     return "".join(parts)
@@ -123,57 +126,75 @@ def _check_header(value: str, field: str) -> None:
 def _fit(value: str, field: str = "text") -> str:
     found = _UNFIT.search(value)
     if found is not None:
-        raise RuleError(
-            "message.control_character",
-            f"{field}: it holds the invisible character U+{ord(found[0]):04X} at {found.start() + 1}. Delete it.",
-            field,
-        )
+        raise _invisible(found[0], found.start() + 1, field)
     return value
+
+
+def _invisible(character: str, position: int, field: str) -> RuleError:
+    point = f"U+{ord(character):04X}"
+    said = f"{field}: it holds the invisible character {point} at {position}. Delete it."
+    return RuleError("message.control_character", said, field, {"point": point, "position": position})
 
 
 def check_value(name: str, value: str, locale: str) -> None:
     """Refuse a value that would break the promise of `upper_bound_segments`: too long, not plain, or half a letter."""
     placeholder = PLACEHOLDERS[name]
     if unicodedata.combining(value[:1] or " "):
-        raise RuleError("message.loose_mark", f"{name}: it begins with an accent that has no letter. Delete it.", name)
+        said = f"{name}: it begins with an accent that has no letter. Delete it."
+        raise RuleError("message.loose_mark", said, name, {"variant": "value", "name": f"{{{name}}}"})
     length = units_of(for_sms(value), Encoding.UCS2)
     if length > placeholder.longest:
-        raise RuleError(
-            "message.value_too_long", f"{name}: {length} characters, at most {placeholder.longest}. Shorten it.", name
-        )
+        said = f"{name}: {length} characters, at most {placeholder.longest}. Shorten it."
+        values = {"name": f"{{{name}}}", "length": length, "limit": placeholder.longest}
+        raise RuleError("message.value_too_long", said, name, values)
     if locale in placeholder.plain_in and not GSM7_BASIC.issuperset(value):
-        raise RuleError("message.value_not_plain", f"{name}: only letters, digits and signs of plain SMS fit.", name)
+        said = f"{name}: only letters, digits and signs of plain SMS fit."
+        raise RuleError("message.value_not_plain", said, name, {"name": f"{{{name}}}"})
 
 
-def check_subject(text: str, field: str = "subject", longest: int = LONGEST_TEXT) -> None:
+def check_subject(
+    text: str,
+    field: str = "subject",
+    longest: int = LONGEST_TEXT,
+    known: Collection[str] = PLACEHOLDERS.keys(),
+) -> None:
     """`check_text` for a mail's header: also refuses a line break or a tab, while whoever wrote it still looks."""
     _check_header(text, field)
     tab = text.find("\t")
     if tab >= 0:
-        message = f"{field}: it holds the invisible character U+0009 at {tab + 1}. Delete it."
-        raise RuleError("message.control_character", message, field)
-    check_text(text, field, longest)
+        raise _invisible("\t", tab + 1, field)
+    check_text(text, field, longest, known)
 
 
-def check_text(text: str, field: str = "text", longest: int = LONGEST_TEXT) -> None:
-    """Refuse a text of an operator before anybody approves it: an unknown placeholder (named), a stray brace, an
-    invisible character, too long."""
+def check_text(
+    text: str, field: str = "text", longest: int = LONGEST_TEXT, known: Collection[str] = PLACEHOLDERS.keys()
+) -> None:
+    """Refuse a text of an operator before anybody approves it: a placeholder that is none of the `known` ones (named),
+    a stray brace, an invisible character, too long."""
     if len(text) > longest:
-        raise RuleError("message.too_long", f"{field}: {len(text)} characters, at most {longest}. Shorten it.", field)
+        said = f"{field}: {len(text)} characters, at most {longest}. Shorten it."
+        raise RuleError("message.too_long", said, field, {"length": len(text), "limit": longest})
     _fit(text, field)
     for brace in _BRACES.finditer(text):
         name = brace[1]
         if unicodedata.combining(text[brace.end() : brace.end() + 1] or " "):
             raise RuleError("message.loose_mark", f"{field}: an accent after a brace has no letter. Delete it.", field)
-        if name in PLACEHOLDERS:
+        if name in known:
             continue
         if name is None:
-            raise RuleError(
-                "message.stray_brace", f"{field}: a brace at character {brace.start() + 1} belongs to nothing.", field
-            )
-        near = get_close_matches(name, PLACEHOLDERS, n=1)
-        hint = f"did you mean {{{near[0]}}}?" if near else "use " + ", ".join(f"{{{known}}}" for known in PLACEHOLDERS)
-        raise RuleError("message.unknown_placeholder", f"{field}: {{{name[:40]}}} is not a placeholder; {hint}", field)
+            place = brace.start() + 1
+            said = f"{field}: a brace at character {place} belongs to nothing. Delete it."
+            raise RuleError("message.stray_brace", said, field, {"position": place, "example": "{until}"})
+        raise _unknown(name, field, known)
+
+
+def _unknown(name: str, field: str, known: Collection[str]) -> RuleError:
+    near = [f"{{{one}}}" for one in get_close_matches(name, known, n=1)]
+    listed = ", ".join(f"{{{one}}}" for one in known)
+    values = {"found": f"{{{name[:40]}}}", **({"variant": "near", "near": near[0]} if near else {"known": listed})}
+    hint = f"did you mean {near[0]}?" if near else f"use {listed}"
+    said = f"{field}: {values['found']} is not a placeholder; {hint}"
+    return RuleError("message.unknown_placeholder", said, field, values)
 
 
 def absent(texts: Mapping[str, str], fields: Collection[str], locales: Collection[str]) -> tuple[str, ...]:

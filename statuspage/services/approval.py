@@ -69,7 +69,10 @@ def approve(session: Session, actor: Actor, campaign: Campaign, *, seen_hash: st
         return campaign
     if campaign.state is not CampaignState.AWAITING_APPROVAL:
         raise RuleError(
-            "campaign.not_awaiting", f"state: the campaign is {campaign.state}; nobody asks for approval.", "state"
+            "campaign.not_awaiting",
+            f"state: the campaign is {campaign.state}; nobody asks for approval.",
+            "state",
+            {"state": campaign.state},
         )
     check_approved_content(campaign.content_hash, seen_hash)
     current = previews.current_hash(session, campaign, campaign_texts.going_out(session, campaign))
@@ -152,7 +155,8 @@ def _freeze(session: Session, campaign: Campaign, settings: Settings, now: datet
     if campaign.state in EDITABLE - {CampaignState.DRAFT}:
         campaign_course.move(campaign, CampaignState.DRAFT, now)
     if campaign.state is not CampaignState.DRAFT:
-        raise RuleError("campaign.not_draft", f"state: the campaign is {campaign.state}, not a draft.", "state")
+        said = f"state: the campaign is {campaign.state}, not a draft."
+        raise RuleError("campaign.not_draft", said, "state", {"state": campaign.state})
     campaign_course.void_approval(campaign)
     filled = campaign_texts.fill(session, campaign, settings, now=now)
     campaign_texts.freeze(session, campaign, filled, now)
@@ -161,16 +165,11 @@ def _freeze(session: Session, campaign: Campaign, settings: Settings, now: datet
     found = previews.preview(session, campaign, settings, now=now)
     if recipients.hold_generation(session) != campaign.generation:
         raise RuleError(
-            "campaign.file_came_in", "audience: a newer subscriber file came in while people were counted. Ask again.",
+            "campaign.file_came_in",
+            "audience: a newer subscriber file came in while people were counted. Ask again.",
             "audience",
         )
-    if not found.recipients and any(one.left_out.get(Reason.END_TOLD) for one in found.channels):
-        raise RuleError(
-            "campaign.end_told", "audience: another end notice of the incident has told all of them. Cancel this one.",
-            "audience",
-        )
-    if not found.recipients:
-        raise RuleError("campaign.nobody", "audience: nobody who may be told is in it. Widen it.", "audience")
+    _check_somebody(found)
     own_ceiling = campaign.cost_ceiling is not None
     if campaign.cost_ceiling is None:
         campaign.cost_ceiling = previews.ceiling(found)
@@ -180,11 +179,23 @@ def _freeze(session: Session, campaign: Campaign, settings: Settings, now: datet
             f"cost_ceiling: it would cost {found.cost} {settings.currency}, more than {campaign.cost_ceiling}. "
             "Raise the ceiling or shorten the text.",
             "cost_ceiling",
+            {"cost": found.cost, "ceiling": campaign.cost_ceiling, "currency": settings.currency},
         )
     campaign.currency = settings.currency
     campaign.estimated = {**found.summary(), "own_ceiling": own_ceiling}
     campaign.content_hash = previews.current_hash(session, campaign, filled.flat())
     return found
+
+
+def _check_somebody(found: Preview) -> None:
+    if not found.recipients and any(one.left_out.get(Reason.END_TOLD) for one in found.channels):
+        raise RuleError(
+            "campaign.end_told",
+            "audience: another end notice of the incident has told all of them. Cancel this one.",
+            "audience",
+        )
+    if not found.recipients:
+        raise RuleError("campaign.nobody", "audience: nobody who may be told is in it. Widen it.", "audience")
 
 
 def _approved(campaign: Campaign, approver_id: int | None, now: datetime) -> None:

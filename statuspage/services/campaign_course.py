@@ -57,14 +57,13 @@ def schedule_campaign(session: Session, actor: Actor, campaign: Campaign, at: da
     actor.require(Permission.CAMPAIGN_SEND)
     lock(session, campaign)
     if at <= now:
-        raise RuleError("campaign.schedule_past", f"at: {at.isoformat()} is not ahead. Start it now instead.", "at")
+        said = f"at: {at.isoformat()} is not ahead. Start it now instead."
+        raise RuleError("campaign.schedule_past", said, "at", {"at": at})
     check_count(campaign.counted_at, at)
     move(campaign, CampaignState.SCHEDULED, now)
     campaign.scheduled_at = at
     session.flush()
-    audit.record(
-        session, actor, "campaign.scheduled", "campaign", campaign.public_id, now, {"at": at.isoformat()}
-    )
+    audit.record(session, actor, "campaign.scheduled", "campaign", campaign.public_id, now, {"at": at.isoformat()})
     return campaign
 
 
@@ -132,7 +131,8 @@ def resume_campaign(session: Session, actor: Actor, campaign: Campaign, *, now: 
     actor.require(Permission.CAMPAIGN_SEND)
     lock(session, campaign)
     if campaign.state is not CampaignState.PAUSED:
-        raise RuleError("campaign.not_paused", f"state: the campaign is {campaign.state}, not paused.", "state")
+        said = f"state: the campaign is {campaign.state}, not paused."
+        raise RuleError("campaign.not_paused", said, "state", {"state": campaign.state})
     _check_startable(session, campaign)
     move(campaign, CampaignState.RUNNING, now)
     campaign.pause_reason = None
@@ -156,9 +156,7 @@ def stop(session: Session, actor: Actor, campaign: Campaign, reason: Reason, now
     campaign.finished_at, campaign.pause_reason = now, reason.value
     session.flush()
     outbox.wake(session)
-    audit.record(
-        session, actor, "campaign.cancelled", "campaign", campaign.public_id, now, {"reason": reason.value}
-    )
+    audit.record(session, actor, "campaign.cancelled", "campaign", campaign.public_id, now, {"reason": reason.value})
     return campaign
 
 
@@ -235,6 +233,7 @@ def _check_startable(session: Session, campaign: Campaign) -> None:
                 f"incident: it is {incident.state} and {incident.publication}, so this message is not true any more "
                 f"({reason}). Cancel the campaign.",
                 "incident",
+                {"reason": reason},
             )
     approved = campaign_texts.going_out(session, campaign)
     check_approved_content(campaign.approved_hash, preview.current_hash(session, campaign, approved))

@@ -29,6 +29,9 @@ ESCAPES: Mapping[str, message.Escape] = {
     "mail": message.for_text,
 }
 LIMITS: Mapping[str, int] = {"sms": message.LONGEST_SMS, "subject": 200, "mail": message.LONGEST_TEXT}
+PLACEHOLDERS = tuple(name for name in message.PLACEHOLDERS if name not in message.OF_CONFIRMATIONS)
+"""What a campaign can put in."""
+
 _DRAFT = "draft."
 SOURCE = "ru"
 """The language the shipped templates are written in first; the others are their translations."""
@@ -64,7 +67,7 @@ def write_draft(session: Session, campaign: Campaign, bodies: Bodies, now: datet
             raise RuleError("campaign.unknown_field", f"{field}: use one of {', '.join(ESCAPES)}.", field)
         for locale, body in each.items():
             check = message.check_subject if field == "subject" else message.check_text
-            check(body, f"{field}.{locale}", LIMITS[field])
+            check(body, f"{field}.{locale}", LIMITS[field], PLACEHOLDERS)
         texts.write(session, "campaign", campaign.id, _DRAFT + field, dict(each), _source(each), now)
 
 
@@ -105,11 +108,10 @@ def fill(session: Session, campaign: Campaign, settings: Settings, *, now: datet
 def freeze(session: Session, campaign: Campaign, filled: Filled, now: datetime) -> None:
     """Keep `filled` as what goes out. Refused, naming the first gap, while anything is missing."""
     if filled.missing:
-        raise RuleError(
-            "campaign.missing_text",
-            f"{filled.missing[0]} is missing. Write the text or give the incident this value, then ask again.",
-            filled.missing[0].partition(":")[0],
-        )
+        where, _, name = filled.missing[0].partition(": ")
+        said = f"{filled.missing[0]} is missing. Write the text or give the incident this value, then ask again."
+        values = {"where": where, "name": name, "variant": "value" if name else "text"}
+        raise RuleError("campaign.missing_text", said, where, values)
     for field, each in filled.bodies.items():
         texts.write(session, "campaign", campaign.id, field, each, _source(each), now)
 

@@ -52,7 +52,7 @@ class InputError(RuleError):
         self.fields = dict(fields)
         self.refusals = tuple(refusals)
 
-    def __reduce__(self) -> tuple[type[InputError], tuple[object, ...]]:  # type: ignore[override]  # its own arguments
+    def __reduce__(self) -> tuple[type[InputError], tuple[object, ...]]:
         return type(self), (self.fields, self.refusals)
 
 

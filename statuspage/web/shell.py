@@ -15,9 +15,12 @@ from flask.typing import ResponseReturnValue
 from jinja2 import StrictUndefined
 from markupsafe import Markup, escape
 
+from statuspage.domain.audience import Wanted
+from statuspage.domain.campaign import CampaignState
 from statuspage.domain.component import ComponentState
+from statuspage.domain.delivery import Reason
 from statuspage.domain.errors import Refusals, RuleError, separately
-from statuspage.domain.incident import ENDED, RESTORED, Publication
+from statuspage.domain.incident import ENDED, RESTORED, IncidentState, Publication
 from statuspage.domain.publication import Gap
 from statuspage.domain.roles import Permission
 from statuspage.domain.route import RouteState
@@ -32,7 +35,10 @@ TEMPLATES = Path(__file__).parents[2] / "templates"
 LOCALE = "locale"
 _OTHER_CATALOGUES = ("page.", "report.", "form.", "act.")
 _BOXES = frozenset({"components", "not_affected", "segments", "regions", "channels"})
-_PART_OF = {"sending": "campaigns"} | dict.fromkeys(
+_HIDDEN = frozenset({"version", "incident"})
+"""Fields that nobody can be led to."""
+
+_PART_OF = {"sending": "campaigns", "counting": "campaigns"} | dict.fromkeys(
     ("room", "updates", "lifecycle", "playbook", "grace", "report"), "incidents"
 )
 """Blueprints that the frame shows under another one's name."""
@@ -44,6 +50,15 @@ _COMPONENT_SHAPES = {
     ComponentState.MAJOR_OUTAGE: "down",
     ComponentState.UNDER_MAINTENANCE: "maintenance",
 }
+_WORDS: Mapping[type, str] = {
+    CampaignState: "campaign.state_",
+    IncidentState: "page.incident_state.",
+    Publication: "publication.",
+    Reason: "why.",
+    Wanted: "audience.wanted_",
+}
+"""Where the words for a member of an enum stand."""
+
 SECTIONS = (
     (Permission.INCIDENT_VIEW, "incidents.index", "incidents"),
     (Permission.INCIDENT_VIEW, "routes.index", "routes"),
@@ -153,7 +168,24 @@ def told(error: RuleError) -> str:
     if isinstance(error, InputError | Refusals):
         return " ".join(fault.text for fault in faults(error))
     key = f"refusal.{error.code.replace('.', '_')}"
-    return t(key) if has_text(key) else error.message
+    variant = f"{key}_{error.values.get('variant')}"
+    key = variant if has_text(variant) else key
+    if has_text(key):
+        return t(key, **{name: _spoken(name, value) for name, value in error.values.items()})
+    # The summary names the field in the reader's words.
+    return error.message.removeprefix(f"{error.field}: ")
+
+
+def _spoken(name: str, value: object) -> object:
+    """A part of a refusal as it stands in a sentence."""
+    words = _WORDS.get(type(value))
+    if words is not None:
+        return t(f"{words}{value}")
+    if name == "where":
+        return field_name(str(value))
+    if isinstance(value, datetime):
+        return moment_text(value)
+    return money(value) if isinstance(value, Decimal) else value
 
 
 @dataclass(frozen=True)
@@ -197,7 +229,7 @@ def mistake(error: RuleError | None, field: str) -> str:
 
 def _on_page(name: str) -> str:
     """`name` where the submitted form has such a field: boxes that nobody ticked are not sent, but they are there."""
-    return name if name in _BOXES or name in request.form else ""
+    return name if name in _BOXES or (name in request.form and name not in _HIDDEN) else ""
 
 
 def incident_shape(incident: Incident) -> str:

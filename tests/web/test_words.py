@@ -17,7 +17,7 @@ from statuspage.web.shell import TEMPLATES
 
 ASKED = re.compile(r'\bt\("([a-z0-9_.]+)"(?! ~)')
 FAMILY = re.compile(r'\bt\("([a-z0-9_.]+)" ~')
-REFUSING = {"RuleError", "NotAllowed", "NotFound"}
+REFUSING = {"RuleError", "NotAllowed", "NotFound", "AudienceError"}
 OWN = ("page.", "report.", "form.", "act.")
 TEMPLATE_FILES = sorted([*TEMPLATES.glob("console/**/*.html"), *TEMPLATES.glob("auth/*.html")])
 
@@ -56,14 +56,18 @@ def _slots(locale: str) -> dict[str, frozenset[str]]:
 SPOKEN = (
     *(f"services/{name}.py" for name in ("incidents", "updates", "lifecycle", "publication", "words", "wording")),
     *(f"services/{name}.py" for name in ("grace", "grace_policies", "playbook", "routes", "components", "users")),
+    *(f"services/{name}.py" for name in ("campaigns", "campaign_course", "campaign_texts", "campaign_templates")),
+    *(f"services/{name}.py" for name in ("approval", "quiet_hours", "audience_count")),
     *(f"domain/{name}.py" for name in ("incident", "grace", "playbook", "publication")),
+    *(f"domain/{name}.py" for name in ("campaign", "consent", "message", "audience")),
 )
-"""What the console's forms on incidents, promises, routes and users can be refused by."""
+"""What the console's forms on incidents, promises, routes, users and campaigns can be refused by."""
 
 MACHINES_ONLY = {"incident.naive_time", "incident.no_updates", "playbook.bad_due", "playbook.no_measure"} | {
     "playbook.gate_stays",
     "route.check_in_future",
     "user.not_own_password",
+    "campaign.unknown_field",
 }
 """Refusals that no form of the console can run into."""
 

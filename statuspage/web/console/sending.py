@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from statuspage.domain.campaign import EDITABLE, approval_needed
+from statuspage.domain.errors import RuleError
 from statuspage.domain.roles import Permission
 from statuspage.models import Campaign
 from statuspage.services import approval, campaign_course, campaign_texts, campaigns, quiet_hours
@@ -30,6 +31,10 @@ blueprint = Blueprint("sending", __name__, url_prefix="/console/campaigns/<publi
 @blueprint.get("/preview")
 @access(Permission.INCIDENT_VIEW)
 def preview(public_id: str) -> ResponseReturnValue:
+    return _preview(public_id, None)
+
+
+def _preview(public_id: str, error: RuleError | None) -> str:
     """Counted exactly, so a million people take some seconds; nothing is written.
 
     Of a campaign whose people are counted already it says whom it would tell if it were asked for anew.
@@ -42,6 +47,7 @@ def preview(public_id: str) -> ResponseReturnValue:
     editable = campaign.state in EDITABLE
     return shell.render(
         "console/campaigns/preview.html",
+        error=error,
         campaign=campaign,
         preview=found,
         earlier=found.earlier,
@@ -107,7 +113,7 @@ def break_glass(public_id: str) -> ResponseReturnValue:
         form.check()
         approval.break_glass(session, actor(), campaign, reason=reason, settings=wiring().settings, now=now())
 
-    return _change(public_id, "break_glass", alone)
+    return _change(public_id, "break_glass", alone, _preview)
 
 
 @blueprint.post("/schedule")
@@ -147,11 +153,16 @@ def cancel(public_id: str) -> ResponseReturnValue:
     return _change(public_id, "cancel", lambda db, one: campaign_course.cancel_campaign(db, actor(), one, now=now()))
 
 
-def _change(public_id: str, what: str, verb: Callable[[Session, Campaign], object]) -> ResponseReturnValue:
+def _change(
+    public_id: str,
+    what: str,
+    verb: Callable[[Session, Campaign], object],
+    refused: Callable[[str, RuleError | None], str] = page,
+) -> ResponseReturnValue:
     return act(
         f"campaign.{what}.{public_id}",
         lambda session: verb(session, campaigns.get_campaign(session, public_id)),
         done=f"campaign.done_{what}",
         onward=url_for("campaigns.show", public_id=public_id),
-        page=lambda error: page(public_id, error),
+        page=lambda error: refused(public_id, error),
     )
