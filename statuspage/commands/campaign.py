@@ -14,14 +14,16 @@ from notifiers.base import Channel
 from statuspage.commands.campaign_forms import document, preview_document, print_preview, print_status
 from statuspage.commands.desk import reading, writing
 from statuspage.commands.options import MOMENT, as_json, choices, moment
-from statuspage.commands.printing import local, print_json, print_table
+from statuspage.commands.printing import local, print_facts, print_json, print_table
 from statuspage.composition import Composition
 from statuspage.domain.delivery import DeliveryState
 from statuspage.domain.errors import NotAllowed
 from statuspage.models import Delivery
 from statuspage.services import (
     approval,
+    audience_count,
     campaign_course,
+    campaign_templates,
     campaign_texts,
     campaigns,
     guesses,
@@ -43,23 +45,32 @@ def campaign() -> None:
 
 @campaign.command()
 @click.argument("incident")
-@click.option("--template", "key", default="outage", show_default=True, help="Message template to begin with.")
+@click.option("--template", "key", help="Message template to begin with. Default: the one that suits the incident.")
 @click.option("--channel", "channels", multiple=True, type=click.Choice(choices(Channel)), help="Default: all.")
-@click.option("--told-by", help="For an end notice: the campaign whose recipients are told.")
+@click.option("--told-by", help="For an end notice: the campaign whose recipients are told. Default: the newest.")
 @as_json
 @click.pass_obj
 def draft(
-    parts: Composition, incident: str, key: str, channels: tuple[str, ...], told_by: str | None, json_wanted: bool
+    parts: Composition,
+    incident: str,
+    key: str | None,
+    channels: tuple[str, ...],
+    told_by: str | None,
+    json_wanted: bool,
 ) -> None:
     """Begin a campaign about INCIDENT. Nothing goes out by it."""
     with writing(parts) as session:
+        found = incidents.get_incident(session, incident)
+        earlier = None if told_by is None else campaigns.get_campaign(session, told_by)
+        template = None if key is None else campaigns.get_message_template(session, key)
+        suiting, earlier = campaign_templates.suiting(session, found, template, earlier)
         made = campaigns.draft_campaign(
             session,
             CLI,
-            incidents.get_incident(session, incident),
-            campaigns.get_message_template(session, key),
+            found,
+            suiting,
             channels=[Channel(one) for one in channels] or list(Channel),
-            told_by=None if told_by is None else campaigns.get_campaign(session, told_by),
+            told_by=earlier,
             now=parts.clock.now(),
         )
         shown = document(session, made)
@@ -88,6 +99,24 @@ def edit(parts: Composition, /, public_id: str, json_wanted: bool, **options: An
         campaigns.edit_campaign(session, CLI, found, change, version=found.version, now=now)
         shown = document(session, found)
     _answer(parts, shown, json_wanted)
+
+
+@campaign.command("count")
+@click.argument("audience")
+@click.option("--incident", help="Whose components are meant where AUDIENCE names any.")
+@as_json
+@click.pass_obj
+def count_(parts: Composition, audience: str, incident: str | None, json_wanted: bool) -> None:
+    """How many people AUDIENCE means now, and how many of them have an address. Nothing is saved."""
+    with reading(parts) as session:
+        about = None if incident is None else incidents.get_incident(session, incident)
+        found = audience_count.count(session, CLI, audience, about, list(Channel))
+    reachable = {one.value: n for one, n in found.reachable.items()}
+    shown = {"audience": found.audience, "people": found.people, "with_address": reachable}
+    if json_wanted:
+        print_json(shown)
+        return
+    print_facts({**shown, "with_address": ", ".join(f"{name} {n}" for name, n in reachable.items())})
 
 
 @campaign.command()

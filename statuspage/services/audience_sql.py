@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from statuspage.domain.audience import And, Compare, Everyone, Node, Not, Or, check_values, parse, print_audience
-from statuspage.models import Component, Incident, Region, Segment
+from statuspage.models import Component, Incident, IncidentComponent, Region, Segment
 
 
 class Condition:
@@ -55,6 +55,12 @@ def compile_audience(session: Session, expression: str, components: Collection[s
     segments = dict(session.execute(select(Segment.key, Segment.id)).all())
     regions = dict(session.execute(select(Region.key, Region.id)).all())
     return Condition(parse(expression), segments, regions, components)
+
+
+def components_of(session: Session, incident_id: int | None) -> list[str]:
+    """Keys of the components the incident touches; none without an incident."""
+    query = select(Component.key).join(IncidentComponent, IncidentComponent.component_id == Component.id)
+    return list(session.scalars(query.where(IncidentComponent.incident_id == incident_id)))
 
 
 def check_expression(session: Session, expression: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -17,7 +17,7 @@ from statuspage.domain.delivery import REACHED, RESEND_UNKNOWN, DeliveryState, R
 from statuspage.domain.errors import NotFound, RuleError
 from statuspage.domain.roles import Permission
 from statuspage.models import Campaign, Incident, MessageTemplate
-from statuspage.services import audience_sql, audit, campaign_course, campaign_texts, counts
+from statuspage.services import audience_sql, audit, campaign_course, campaign_templates, campaign_texts, counts
 from statuspage.services.actor import Actor
 from statuspage.services.campaign_texts import Bodies
 from statuspage.services.wording import line
@@ -28,11 +28,6 @@ LONGEST_VALIDITY_SECONDS = 36_000
 """Twilio's longest (notifications.md §4a)."""
 
 MONEY = Decimal("0.0001")
-
-END_PURPOSE: Mapping[str, str] = {"outage": "end", "merchants": "merchants_end"}
-"""Which template tells the end of what."""
-
-_END_PURPOSES = frozenset(END_PURPOSE.values())
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,8 @@ def get_campaign(session: Session, public_id: str) -> Campaign:
     """Raises NotFound."""
     campaign = session.scalar(select(Campaign).where(Campaign.public_id == public_id))
     if campaign is None:
-        raise NotFound("campaign.not_found", f"campaign: there is none with the id {public_id!r}.", "campaign")
+        said = f"campaign: there is none with the id {public_id!r}."
+        raise NotFound("campaign.not_found", said, "campaign", {"id": public_id[:40]})
     return campaign
 
 
@@ -72,7 +68,8 @@ def get_message_template(session: Session, key: str) -> MessageTemplate:
     template = session.scalar(select(MessageTemplate).where(MessageTemplate.key == key))
     if template is None:
         known = ", ".join(one.key for one in list_message_templates(session)) or "none"
-        raise NotFound("message_template.not_found", f"template: {key!r} is unknown. There are: {known}.", "template")
+        said = f"template: {key!r} is unknown. There are: {known}."
+        raise NotFound("message_template.not_found", said, "template", {"key": key[:60], "known": known})
     return template
 
 
@@ -108,9 +105,8 @@ def edit_campaign(
             "campaign.edited_meanwhile", "version: somebody else edited this campaign. Look at it again.", "version"
         )
     if campaign.state not in EDITABLE:
-        raise RuleError(
-            "campaign.not_editable", f"state: one that is {campaign.state} is not edited. Draft another.", "state"
-        )
+        said = f"state: one that is {campaign.state} is not edited. Draft another."
+        raise RuleError("campaign.not_editable", said, "state", {"state": campaign.state})
     _apply(session, campaign, edit, now)
     campaign_course.void_approval(campaign)
     if campaign.state is not CampaignState.DRAFT:
@@ -118,9 +114,7 @@ def edit_campaign(
     campaign.version += 1
     campaign.updated_at = now
     session.flush()
-    audit.record(
-        session, actor, "campaign.edited", "campaign", campaign.public_id, now, {"version": campaign.version}
-    )
+    audit.record(session, actor, "campaign.edited", "campaign", campaign.public_id, now, {"version": campaign.version})
     return campaign
 
 
@@ -128,9 +122,7 @@ def on_restored(session: Session, actor: Actor, incident: Incident, now: datetim
     """Payments work again: what is left of the outage's messages is cancelled at once, and for those who were told an
     end notice is drafted, to be approved like any other. Returns the drafts. Needs no permission of its own: it follows
     from the restoration. Asking again drafts nothing twice."""
-    query = select(Campaign).where(
-        Campaign.incident_id == incident.id, Campaign.kind == CampaignKind.INCIDENT_NOTICE
-    )
+    query = select(Campaign).where(Campaign.incident_id == incident.id, Campaign.kind == CampaignKind.INCIDENT_NOTICE)
     drafts: list[Campaign] = []
     for campaign in session.scalars(query.order_by(Campaign.id)).all():
         campaign_course.lock(session, campaign)
@@ -154,7 +146,7 @@ def _end_notice(
     )
     template = session.scalar(
         select(MessageTemplate)
-        .where(MessageTemplate.purpose == END_PURPOSE.get(told_by.purpose, "end"))
+        .where(MessageTemplate.purpose == campaign_templates.END_PURPOSE.get(told_by.purpose, "end"))
         .order_by(MessageTemplate.id)
     )
     if template is None or session.scalar(standing) is not None:
@@ -182,7 +174,7 @@ def _draft(
         state=CampaignState.DRAFT,
         priority=priority(kind),
         channels=[channel.value for channel in channels],
-        audience=told_by.audience if told_by is not None else audience_sql.of_incident(incident, template.audience),
+        audience=campaign_templates.audience(session, incident, template) if told_by is None else told_by.audience,
         basis=LegalBasis.CONTRACT.value,
         validity_seconds=VALIDITY_SECONDS,
         resend_unknown=[channel.value for channel in RESEND_UNKNOWN],
@@ -200,7 +192,7 @@ def _draft(
 
 
 def _kind(incident: Incident, template: MessageTemplate, told_by: Campaign | None) -> CampaignKind:
-    if template.purpose not in _END_PURPOSES:
+    if not campaign_templates.ends(template):
         return CampaignKind.INCIDENT_NOTICE
     if told_by is None or told_by.incident_id != incident.id:
         raise RuleError(
@@ -217,25 +209,25 @@ def _apply(session: Session, campaign: Campaign, edit: Edit, now: datetime) -> N
     if edit.audience is not None:
         if campaign.told_by_id is not None:
             raise RuleError(
-                "campaign.audience_fixed", "audience: an end notice goes to those who were told, and to all of them.",
+                "campaign.audience_fixed",
+                "audience: an end notice goes to those who were told, and to all of them.",
                 "audience",
             )
         campaign.audience = audience_sql.check_expression(session, edit.audience)
     if edit.channels is not None:
         campaign.channels = [channel.value for channel in _channels(edit.channels)]
     if edit.name is not None:
-        campaign.name = line(edit.name, "name", NAME_LENGTH) or campaign.name
+        campaign.name = line(edit.name, "campaign_name", NAME_LENGTH) or campaign.name
     if edit.cost_ceiling is not None:
         if edit.cost_ceiling < 0:
-            raise RuleError("campaign.bad_ceiling", f"cost_ceiling: {edit.cost_ceiling} is below 0.", "cost_ceiling")
+            said = f"cost_ceiling: {edit.cost_ceiling} is below 0. Give 0 or more."
+            raise RuleError("campaign.bad_ceiling", said, "cost_ceiling", {"value": edit.cost_ceiling})
         campaign.cost_ceiling, campaign.estimated = edit.cost_ceiling.quantize(MONEY), {}
     if edit.validity_seconds is not None:
         if not 60 <= edit.validity_seconds <= LONGEST_VALIDITY_SECONDS:
-            raise RuleError(
-                "campaign.bad_validity",
-                f"validity_seconds: {edit.validity_seconds} is not within 60 to {LONGEST_VALIDITY_SECONDS}.",
-                "validity_seconds",
-            )
+            minutes, most = edit.validity_seconds // 60, LONGEST_VALIDITY_SECONDS // 60
+            said = f"validity_minutes: {minutes} is not within 1 to {most}."
+            raise RuleError("campaign.bad_validity", said, "validity_minutes", {"value": minutes, "limit": most})
         campaign.validity_seconds = edit.validity_seconds
 
 

@@ -15,7 +15,7 @@ from statuspage.config import Settings
 from statuspage.domain.campaign import CampaignKind, CampaignState
 from statuspage.domain.consent import LegalBasis
 from statuspage.domain.delivery import UNSENT, DeliveryState, Reason
-from statuspage.models import Campaign, Component, IncidentComponent, Installation
+from statuspage.models import Campaign, Installation
 from statuspage.services import audience_sql
 
 COLUMNS = ("contact_id", "address", "address_hash", "locale", "time_zone", "state", "reason")
@@ -87,12 +87,8 @@ def of_lines(
     From the count that is approved until its end a campaign sees people of the import of then, so that another file
     neither adds nor loses any. `anew`: of the newest one all the same.
     """
-    components = session.scalars(
-        select(Component.key)
-        .join(IncidentComponent, IncidentComponent.component_id == Component.id)
-        .where(IncidentComponent.incident_id == campaign.incident_id)
-    ).all()
-    condition = audience_sql.compile_audience(session, campaign.audience, components)
+    touched = audience_sql.components_of(session, campaign.incident_id)
+    condition = audience_sql.compile_audience(session, campaign.audience, touched)
     basis = " OR b.basis <> 'consent'" if campaign.basis == LegalBasis.CONSENT else ""
     address = _ADDRESS[channel]
     consent = _NO_CONSENT.format(basis=basis, no_consent=Reason.NO_CONSENT.value)

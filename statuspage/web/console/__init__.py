@@ -5,6 +5,7 @@ from __future__ import annotations
 from statuspage.web.console import (
     audit,
     campaigns,
+    counting,
     grace,
     incidents,
     lifecycle,
@@ -29,6 +30,7 @@ BLUEPRINTS = (
     routes.blueprint,
     campaigns.blueprint,
     sending.blueprint,
+    counting.blueprint,
     people.blueprint,
     staff.blueprint,
     audit.blueprint,

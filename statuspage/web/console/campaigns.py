@@ -10,13 +10,21 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from notifiers.base import Channel
-from statuspage.domain.campaign import EDITABLE, CampaignKind, CampaignState
+from statuspage.domain.campaign import EDITABLE, CampaignState
 from statuspage.domain.delivery import DeliveryState
 from statuspage.domain.errors import RuleError
-from statuspage.domain.message import PLACEHOLDERS
 from statuspage.domain.roles import Permission
 from statuspage.models import Campaign, Delivery, Incident, User
-from statuspage.services import approval, campaign_texts, campaigns, counts, incidents, quiet_hours, recipients
+from statuspage.services import (
+    approval,
+    campaign_templates,
+    campaign_texts,
+    campaigns,
+    counts,
+    incidents,
+    quiet_hours,
+    recipients,
+)
 from statuspage.services.campaigns import Edit
 from statuspage.services.earlier_notices import earlier_notices
 from statuspage.web import shell
@@ -104,7 +112,7 @@ def edit(public_id: str) -> ResponseReturnValue:
         texts={field: form.texts(field) for field in campaign_texts.ESCAPES if _has(form, field)},
         audience=form.text("audience", limit=500) if "audience" in form.form else None,
         channels=[Channel(one) for one in form.several("channels", [one.value for one in Channel])],
-        name=form.text("name", limit=120),
+        name=form.text("campaign_name", limit=120),
         cost_ceiling=_money(form, "cost_ceiling"),
         validity_seconds=(form.count("validity_minutes", required=True, most=MOST_VALIDITY // 60) or 0) * 60,
     )
@@ -151,14 +159,15 @@ def deliveries(public_id: str) -> ResponseReturnValue:
         )
 
 
-def page(public_id: str, error: RuleError | None) -> str:
-    """The campaign; `error` is why the last act was refused."""
+def page(public_id: str, error: RuleError | None, counted: object = None) -> str:
+    """The campaign; `error`: why the last act was refused; `counted`: what was asked about the audience in the form."""
     with wiring().reading() as session:
         campaign = campaigns.get_campaign(session, public_id)
         frozen = campaign_texts.frozen(session, campaign)
         return shell.render(
             "console/campaigns/show.html",
             error=error,
+            counted=counted,
             campaign=campaign,
             editable=campaign.state in EDITABLE,
             draft_texts=campaign_texts.draft(session, campaign),
@@ -167,7 +176,7 @@ def page(public_id: str, error: RuleError | None) -> str:
             newer_file=_newer_file(session, campaign),
             fields=[field for one in campaign.channels for field in campaign_texts.FIELDS[Channel(one)]],
             channels=list(Channel),
-            placeholders=sorted(PLACEHOLDERS),
+            placeholders=campaign_texts.PLACEHOLDERS,
             worked_on=person().id in approval.authors(session, campaign),
             approver=_name(session, campaign.approved_by),
             author=_name(session, campaign.author_id),
@@ -202,14 +211,16 @@ def _incident_of(session: Session, campaign: Campaign) -> dict[str, object]:
 def _new_page(incident_id: str, error: RuleError | None) -> str:
     with wiring().reading() as session:
         incident = incidents.get_incident(session, incident_id)
-        earlier = campaigns.list_campaigns(session, incident)
+        earlier = campaign_templates.told(session, incident)
+        templates = campaign_templates.fitting(session, incident, earlier)
         return shell.render(
             "console/campaigns/new.html",
             error=error,
             incident=incident,
             incident_title=naming.picked(incidents.titles(session, [incident])[incident.id]),
-            templates=campaigns.list_message_templates(session),
-            earlier=[one for one in earlier if one.kind is CampaignKind.INCIDENT_NOTICE and one.started_at is not None],
+            templates=templates,
+            earlier=earlier,
+            follows=earlier[0].public_id if earlier and campaign_templates.ends(templates[0]) else "",
             channels=list(Channel),
         )
 
