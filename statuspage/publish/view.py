@@ -209,9 +209,13 @@ class PageView:
         return tuple(sorted((one for one in self.incidents if one.is_open), key=weight))
 
     def standing(self) -> tuple[PromiseView, ...]:
-        """Every promise that holds at `as_of`, the furthest first."""
+        """Every promise that holds at `as_of`: the furthest first, of equals the one that covers most."""
+
+        def weight(one: PromiseView) -> tuple[float, bool, int, str]:
+            return -one.until.timestamp(), not one.everybody, -len(one.segments), one.incident_id
+
         held = [promise for promise in self.promises if promise.stands and promise.until > self.as_of]
-        return tuple(sorted(held, key=lambda promise: (-promise.until.timestamp(), promise.incident_id)))
+        return tuple(sorted(held, key=weight))
 
     def component(self, component_id: str) -> ComponentView | None:
         return next((one for one in self.components if one.id == component_id), None)

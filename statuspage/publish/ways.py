@@ -29,9 +29,11 @@ def checks_matter(view: PageView) -> bool:
 
 
 def states_matter(view: PageView) -> bool:
-    """Whether the page says how each way does: payments fail or have just been repaired, or a way is disturbed."""
+    """Whether the page says how each way does: payments fail, a way is disturbed, or somebody has looked since the
+    repair that is still being followed up."""
     repaired = headline(view).kind is HeadlineKind.REPAIRED
-    return repaired or checks_matter(view) or any(route.state in _TOLD for route in view.routes)
+    told = _TOLD | {RouteState.WORKS} if repaired else _TOLD
+    return checks_matter(view) or any(route.state in told for route in view.routes)
 
 
 def whole_list(view: PageView, kind: RouteKind) -> list[RouteView]:

@@ -60,6 +60,9 @@ def test_a_promise_that_says_more_is_kept_beside_a_longer_one() -> None:
 def test_a_promise_to_everybody_leaves_nobody_over() -> None:
     """After one that covers every segment everywhere a shorter one says nothing."""
     assert len(told(views.PROMISE, replace(LONGER, segments=(), covered=(), everybody=True))) == 1
+    everybody = replace(views.PROMISE, incident_id="z99zzzzzzzzz", everybody=True)
+    reader = Reader(replace(views.OUTAGE, promises=(TERMINALS, everybody)), "en")
+    assert [reader.covered(one) for one in reader.promises] == ["All customers"]
 
 
 def test_a_short_text_promises_nobody_too_much() -> None:

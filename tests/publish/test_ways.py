@@ -89,6 +89,15 @@ def test_after_the_repair_the_ways_that_are_known_are_named() -> None:
     assert "Our shops" not in front
 
 
+def test_after_a_repair_that_nobody_has_tried_yet_the_ways_are_listed_as_usual() -> None:
+    """When no way is known to work or to fail, none is marked, and nothing is said of an order."""
+    view = replace(views.REPAIRED, routes=views.CALM.routes)
+    pay = said(view, "pay")
+    assert "we know of no trouble" in pay
+    assert 'class="mark' not in page(Reader(view, "en"), "pay", "/pay").decode()
+    assert "Pay now" not in said(view, "status")
+
+
 def test_a_disturbed_network_does_not_touch_payments() -> None:
     """Slow mobile data alone brings no list of ways to pay to the front page."""
     slow = tuple(
