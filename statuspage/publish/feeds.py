@@ -40,7 +40,7 @@ def history(reader: Reader) -> list[Item]:
         Item(
             id=_tag(reader, f"Incident/{incident.id}"),
             link=_link(reader, incident),
-            title=plain_title(reader.say(incident.title)),
+            title=reader.say(incident.title),
             html=Markup("").join(_told(reader, update) for update in incident.updates),
             published=incident.created_at,
             updated=incident.updated_at,
@@ -58,7 +58,7 @@ def updates(reader: Reader) -> list[Item]:
         Item(
             id=_tag(reader, f"Update/{update.id}"),
             link=_link(reader, incident),
-            title=f"{reader.plain(f'incident_state.{update.state}')}: {plain_title(reader.say(incident.title))}",
+            title=f"{reader.plain(f'incident_state.{update.state}')}: {reader.say(incident.title)}",
             html=_told(reader, update),
             published=update.at,
             updated=max(update.updated_at, update.at),
@@ -70,9 +70,10 @@ def updates(reader: Reader) -> list[Item]:
 
 def rss(reader: Reader, items: list[Item], path: str) -> bytes:
     feed = _feed(reader, items, path, "application/rss+xml")
+    feed.title(spelled_for_rss(_title(reader)))
     for item in items:
         entry = feed.add_entry(order="append")
-        entry.title(item.title)
+        entry.title(spelled_for_rss(item.title))
         entry.link(href=item.link)
         entry.description(str(item.html))
         # After `description`, `guid` alone: feedgen's `id` would mark it a permalink or not by its own rule.
@@ -159,13 +160,16 @@ def _feed(reader: Reader, items: list[Item], path: str, media_type: str) -> Feed
 
 
 def _title(reader: Reader) -> str:
-    return f"{plain_title(reader.view.operator.name)}: {reader.plain('home')}"
+    return f"{reader.view.operator.name}: {reader.plain('home')}"
 
 
-def plain_title(text: str) -> str:
-    """The text spelled so that it holds no markup however often it is decoded: some readers take a title for HTML."""
+def spelled_for_rss(title: str) -> str:
+    """The title spelled so that it reads the same to everybody: of RSS nobody has said whether a title is text or HTML.
+
+    Atom (RFC 4287 §3.1.1: text, when it names no type) and JSON Feed have, so there it stands as it was written.
+    """
     # The wide ampersand reads the same and begins no reference; "AT&T" begins none either and stays.
-    whole = text if unescape(text) == text else text.replace("&", "＆")
+    whole = title if unescape(title) == title else title.replace("&", "＆")
     return whole.replace("<", "‹").replace(">", "›")
 
 
