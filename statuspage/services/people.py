@@ -1,4 +1,4 @@
-"""Read who is told: counts, one person by address, everybody as a file."""
+"""Read who is told: counts, everybody as a file."""
 
 from __future__ import annotations
 
@@ -48,20 +48,6 @@ class Address:
     channel: str
     text: str
     hash: str
-
-
-@dataclass(frozen=True)
-class Person:
-    """One contact, as staff see it. `lines` holds (MSISDN or ICCID, segment, region) of what it is told about."""
-
-    contact_id: int
-    language: str
-    sms: str | None
-    email: str | None
-    signed_up: bool
-    lines: tuple[tuple[str, str, str], ...]
-    suppressed: tuple[tuple[str, str], ...]
-    """(channel, reason)"""
 
 
 @dataclass(frozen=True)
@@ -117,21 +103,6 @@ def imports(session: Session, actor: Actor, limit: int = 20) -> Sequence[PeopleI
     """The newest runs first."""
     actor.require(Permission.SUBSCRIBER_VIEW)
     return session.scalars(select(PeopleImport).order_by(PeopleImport.id.desc()).limit(limit)).all()
-
-
-def find(session: Session, actor: Actor, text: str, settings: Settings) -> list[Person]:
-    """Who is told at `text` now; AddressError when it is no address."""
-    actor.require(Permission.SUBSCRIBER_VIEW)
-    key = AddressKey.derive(settings.secret_key.get_secret_value())
-    address = parse_address(text, settings, key)
-    column = Contact.email_hash if address.channel == Channel.EMAIL else Contact.sms_hash
-    current = Installation.generation
-    found = (
-        select(Contact)
-        .join(Installation, and_(Contact.valid_from <= current, Contact.valid_to > current))
-        .where(column == address.hash, Contact.erased_at.is_(None))
-    )
-    return [_person(session, contact) for contact in session.scalars(found)]
 
 
 def allow_export(session: Session, actor: Actor, *, now: datetime) -> None:
@@ -223,24 +194,3 @@ def neutral(cell: object) -> str:
     if text.startswith(_FORMULA) and not _NUMBER(text):
         return f"'{text}"
     return text
-
-
-def _person(session: Session, contact: Contact) -> Person:
-    lines = (
-        select(Line.key, Segment.key, Region.key)
-        .join(Segment, Segment.id == Line.segment_id)
-        .join(Region, Region.id == Line.region_id)
-        .where(Line.contact_id == contact.id)
-    )
-    closed = select(Suppression.channel, Suppression.reason).where(
-        Suppression.address_hash.in_([one for one in (contact.sms_hash, contact.email_hash) if one])
-    )
-    return Person(
-        contact.id,
-        contact.language,
-        contact.sms,
-        contact.email,
-        contact.account_id is None,
-        tuple((key, segment, region) for key, segment, region in session.execute(lines)),
-        tuple((channel, reason) for channel, reason in session.execute(closed)),
-    )

@@ -194,7 +194,7 @@ def test_a_person_is_found_and_forgotten(log_in: LogIn, sessions: Sessions) -> N
     assert "Forget 1 contact, lines: 1" in found.text
     assert "Forgotten: contacts 1, lines 1" in manager.post("/console/people/erase", {"address": "+79161000001"}).text
     manager.get("/console/people")
-    assert "Nobody is told" in manager.post("/console/people/find", {"address": "+79161000001"}).text
+    assert "Nobody is known by this" in manager.post("/console/people/find", {"address": "+79161000001"}).text
     with transaction(sessions, read_only=True) as session:
         assert {row.reason for row in session.scalars(select(Suppression))} == {"erased"}
 
@@ -216,8 +216,9 @@ def test_a_copy_of_everybody_is_taken_on_record(log_in: LogIn, sessions: Session
 def test_what_is_no_address_is_said_so(engineer: Browser) -> None:
     """A mistyped number is refused with its reason, and not echoed into a log or an address."""
     engineer.get("/console/people")
-    answer = engineer.post("/console/people/find", {"address": "12"})
+    answer = engineer.post("/console/people/find", {"address": "+7 12"})
     assert answer.status_code == 422
+    assert "not a number of any plan" in answer.text
     assert answer.request.path == "/console/people/find"
 
 

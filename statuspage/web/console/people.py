@@ -16,14 +16,12 @@ from statuspage.domain.errors import NotFound, RuleError
 from statuspage.domain.roles import Permission
 from statuspage.models import PeopleImport
 from statuspage.services import erasure, people
-from statuspage.services.erasure import Erased
-from statuspage.services.people import Person
 from statuspage.services.people_import_book import deserted, standing
 from statuspage.services.people_import_columns import NO, TABLE, YES
 from statuspage.services.people_import_sample import sample_file
 from statuspage.web import shell
 from statuspage.web.access import access, actor, person
-from statuspage.web.console import importing, naming
+from statuspage.web.console import found, importing, naming
 from statuspage.web.console.importing import Task
 from statuspage.web.errors import status_of
 from statuspage.web.forms import fields
@@ -90,11 +88,11 @@ def upload() -> ResponseReturnValue:
 def refused(public_id: str) -> ResponseReturnValue:
     """The refused lines with their reasons, as long as they are kept, from the host that read the file."""
     with wiring().reading() as session:
-        found = session.scalar(select(PeopleImport).where(PeopleImport.public_id == public_id))
-    kept = _kept(found, now())
-    if found is None or kept is None:
+        run = session.scalar(select(PeopleImport).where(PeopleImport.public_id == public_id))
+    kept = _kept(run, now())
+    if run is None or kept is None:
         raise NotFound("people_import.no_refused", "The refused lines of this import are not kept here any more.")
-    return send_file(kept, mimetype="text/csv", as_attachment=True, download_name=f"refused-{found.public_id}.csv")
+    return send_file(kept, mimetype="text/csv", as_attachment=True, download_name=f"refused-{run.public_id}.csv")
 
 
 @blueprint.post("/export")
@@ -115,8 +113,8 @@ def export() -> ResponseReturnValue:
 @blueprint.post("/find")
 @access(Permission.SUBSCRIBER_VIEW)
 def find() -> ResponseReturnValue:
-    """Who is told at an address. The address is never in this page's own address, which logs keep."""
-    return _found(fields().text("address", required=True, limit=300), None, None)
+    """Who it is, and what an agent has to say. What was asked is never in this page's own address, which logs keep."""
+    return found.look_up(fields().text("address", required=True, limit=300))
 
 
 @blueprint.post("/erase")
@@ -128,8 +126,8 @@ def erase() -> ResponseReturnValue:
         with wiring().writing() as session:
             erased = erasure.erase(session, actor(), address, wiring().settings, now=now())
     except RuleError as error:
-        return _found(address, error, None)
-    return _found(address, None, erased)
+        return found.page(address, error=error)
+    return found.page(address, erased=erased)
 
 
 def _rows(signups: bool) -> Iterator[str]:
@@ -180,30 +178,9 @@ def _page(error: RuleError | None) -> str:
         )
 
 
-def _found(address: str, error: RuleError | None, erased: Erased | None) -> ResponseReturnValue:
-    found: list[Person] = []
-    with wiring().reading() as session:
-        segments, regions = dict(naming.segment_names(session)), dict(naming.region_names(session))
-        if error is None and erased is None:
-            try:
-                found = people.find(session, actor(), address, wiring().settings)
-            except RuleError as refusal:
-                error = refusal
-    page = shell.render(
-        "console/people/found.html",
-        error=error,
-        address=address,
-        found=found,
-        erased=erased,
-        segments=segments,
-        regions=regions,
-    )
-    return page, 200 if error is None else status_of(error)
-
-
-def _kept(found: PeopleImport | None, at: datetime) -> Path | None:
-    if found is None or found.refused_path is None:
+def _kept(run: PeopleImport | None, at: datetime) -> Path | None:
+    if run is None or run.refused_path is None:
         return None
-    path = Path(found.refused_path)
-    expired = found.refused_expires_at is not None and found.refused_expires_at <= at
+    path = Path(run.refused_path)
+    expired = run.refused_expires_at is not None and run.refused_expires_at <= at
     return None if expired or not path.is_file() else path
