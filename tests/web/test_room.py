@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 
 from statuspage.clock import FrozenClock
 from statuspage.config import Settings
 from statuspage.db import Sessions, transaction
 from statuspage.domain.incident import CauseCategory
 from statuspage.i18n import gettext
-from statuspage.models import AuditEntry, Incident, LocalizedText
+from statuspage.models import AuditEntry, GracePolicy, Incident, LocalizedText
 from statuspage.publish.publisher import current_site
 from tests.web.site import MANY, Browser, declare
 
@@ -157,3 +157,34 @@ def test_the_room_leads_to_the_texts_of_the_other_channels(
     found = links.findall(engineer.get(f"/console/incidents/{declare(engineer)}").text)
     assert len(found) == 4 * 3
     assert set(found) == {path for path in current_site(sessions, settings, clock).artifacts if "/text/" in path}
+
+
+def test_the_menu_folds_without_a_script(engineer: Browser) -> None:
+    """A button of the header shows what its menu holds: sections, language, account, log-out."""
+    page = engineer.get("/console/incidents").text
+    header = page[page.index("<header") : page.index("</header>")]
+    button, menu = header.split(' id="menu" popover>')
+    assert 'popovertarget="menu"' in button
+    assert all(one in menu for one in ("<nav", 'name="locale"', "/console/logout", "/console/password"))
+
+
+def test_the_same_promise_is_said_once(engineer: Browser, sessions: Sessions) -> None:
+    """Two policies of an incident that end in the same moment are one sentence, each with its own dunning."""
+    public_id = declare(engineer)
+    said = re.compile(r'<p class="promise">')
+    assert len(said.findall(engineer.get(f"/console/incidents/{public_id}").text)) == 1
+    with transaction(sessions) as session:
+        first = session.scalars(select(GracePolicy).where(GracePolicy.incident_id.is_not(None))).one()
+        mapper = inspect(GracePolicy)
+        values = {one.key: getattr(first, one.key) for one in mapper.column_attrs}
+        del values["id"], values["public_id"]
+        session.add(GracePolicy(**values))
+    page = engineer.get(f"/console/incidents/{public_id}").text
+    assert len(said.findall(page)) == 1
+    assert page.count('<ul class="dunning">') == 2
+    with transaction(sessions) as session:
+        newest = session.scalars(select(GracePolicy).order_by(GracePolicy.id.desc())).first()
+        assert newest is not None
+        assert newest.published_until is not None
+        newest.published_until += HOUR
+    assert len(said.findall(engineer.get(f"/console/incidents/{public_id}").text)) == 2

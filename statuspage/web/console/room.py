@@ -17,7 +17,16 @@ from statuspage.domain.playbook import open_gate
 from statuspage.domain.proof import Fact
 from statuspage.domain.roles import Permission
 from statuspage.domain.route import RouteKind
-from statuspage.models import Campaign, GraceAcknowledgement, Incident, IncidentUpdate, PageRevision, PageState, User
+from statuspage.models import (
+    Campaign,
+    GraceAcknowledgement,
+    GracePolicy,
+    Incident,
+    IncidentUpdate,
+    PageRevision,
+    PageState,
+    User,
+)
 from statuspage.publish import proof
 from statuspage.publish.prose import prose
 from statuspage.services import (
@@ -117,7 +126,7 @@ def _what_people_see(session: Session, incident: Incident) -> dict[str, object]:
         "not_affected": [named.get(key, key) for key in incident.not_affected],
         "ways": _ways(session),
         "uncovered": _uncovered(session, incident),
-        "policies": grace_policies.policies_of(session, incident),
+        "promises": _promises(session, incident),
         "dunning": _dunning(session, incident),
         "asked": _asked(session, incident),
         "gaps": publication.checklist(session, incident, operator()),
@@ -198,6 +207,17 @@ def _uncovered(session: Session, incident: Incident) -> list[tuple[str, str]]:
     segments, regions = dict(naming.segment_names(session)), dict(naming.region_names(session))
     pairs = routes.uncovered_pairs(session, incident, RouteKind.PAYMENT, now())
     return [(segments.get(segment, segment), regions.get(region, region)) for segment, region in pairs]
+
+
+def _promises(session: Session, incident: Incident) -> list[list[tuple[GracePolicy, str]]]:
+    """The incident's policies by name; those that promise the same stand together, so that it is said once."""
+    found = grace_policies.policies_of(session, incident)
+    titles = texts.read(session, "grace_policy", [one.id for one in found])
+    alike: dict[tuple[datetime | None, str], list[tuple[GracePolicy, str]]] = {}
+    for one in found:
+        name = naming.picked(titles.get((one.id, "title"))) or one.public_id
+        alike.setdefault((one.published_until, one.state), []).append((one, name))
+    return list(alike.values())
 
 
 def _dunning(session: Session, incident: Incident) -> dict[int, list[GraceAcknowledgement]]:
