@@ -40,6 +40,7 @@ from statuspage.services import approval, campaign_course, campaigns, texts
 from statuspage.services.actor import Actor, of_user
 from statuspage.services.addresses import AddressKey
 from tests.databases import NOW, SECRET
+from tests.waiting import PATIENCE
 
 KEY = AddressKey.derive(SECRET)
 SMS = {
@@ -285,7 +286,7 @@ def send_until(
     done: Callable[[], bool],
     *,
     options: EngineOptions | None = None,
-    seconds: float = 20.0,
+    seconds: float = PATIENCE,
 ) -> None:
     """Run a sender in this process until `done` and to its end; fail when either takes more than `seconds`."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import queue
 import signal
@@ -18,12 +17,13 @@ import psutil
 import pytest
 
 from statuspage.supervisor import AlreadyRunning, Patience, lock
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parent.parent
-WAIT = 20.0
 SLEEPER = "import time; time.sleep(600)"
 STUBBORN = (
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+    "import signal, time; signal.signal(signal.SIGTERM, lambda *_: print('told', flush=True)); "
+    "print('deaf', flush=True); time.sleep(600)"
 )
 WITH_GRANDCHILD = (
     "import subprocess, sys, time; "
@@ -48,7 +48,7 @@ class Watched:
             self.lines.put(line.strip())
 
     def line(self, word: str) -> str:
-        while word not in (line := self.lines.get(timeout=WAIT)):
+        while word not in (line := self.lines.get(timeout=PATIENCE)):
             pass
         return line
 
@@ -66,7 +66,7 @@ Supervise = Callable[..., Watched]
 def supervise() -> Iterator[Supervise]:
     started: list[Watched] = []
 
-    def start(*children: str, stop: float = WAIT) -> Watched:
+    def start(*children: str, stop: float = PATIENCE) -> Watched:
         script = textwrap.dedent(f"""
             import sys
             from statuspage.supervisor import Part, Patience, Supervisor, say_to
@@ -82,14 +82,14 @@ def supervise() -> Iterator[Supervise]:
     yield start
     for watched in started:
         watched.process.terminate()
-        watched.process.wait(WAIT)
+        watched.process.wait(PATIENCE)
         assert watched.process.stdout is not None
         watched.process.stdout.close()
 
 
 def gone(pid: int) -> bool:
     try:
-        psutil.Process(pid).wait(WAIT)
+        psutil.Process(pid).wait(PATIENCE)
     except psutil.NoSuchProcess:
         return True
     except psutil.TimeoutExpired:
@@ -123,7 +123,7 @@ def test_a_signal_stops_all(supervise: Supervise, number: signal.Signals) -> Non
     watched = supervise(SLEEPER, SLEEPER)
     children = [watched.pid(), watched.pid()]
     watched.process.send_signal(number)
-    assert watched.process.wait(WAIT) == 0
+    assert watched.process.wait(PATIENCE) == 0
     assert all(gone(pid) for pid in children)
 
 
@@ -134,7 +134,7 @@ def test_a_deaf_part_is_killed_at_the_deadline(supervise: Supervise) -> None:
     watched.line("deaf")
     watched.process.terminate()
     assert "part0" in watched.line("part killed")
-    assert watched.process.wait(WAIT) == 1
+    assert watched.process.wait(PATIENCE) == 1
     assert gone(child)
 
 
@@ -142,11 +142,10 @@ def test_a_second_signal_ends_the_wait(supervise: Supervise) -> None:
     """Whoever presses Ctrl-C twice does not wait for the deadline."""
     watched = supervise(STUBBORN, stop=600)
     watched.line("deaf")
-    while watched.process.poll() is None:
-        watched.process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            watched.process.wait(0.1)
-    assert watched.process.returncode == 1
+    watched.process.send_signal(signal.SIGINT)
+    watched.line("told")
+    watched.process.send_signal(signal.SIGINT)
+    assert watched.process.wait(PATIENCE) == 1
 
 
 def test_a_crash_loop_backs_off(supervise: Supervise) -> None:
@@ -185,7 +184,7 @@ def test_a_second_copy_with_the_same_data_dir_is_refused(tmp_path: Path) -> None
             capture_output=True,
             text=True,
             cwd=ROOT,
-            timeout=WAIT,
+            timeout=PATIENCE,
             check=False,
         )
         assert second.returncode == 1

@@ -28,11 +28,10 @@ from tests.databases import SECRET
 from tests.jobs.ledger import Ledger, Line, read
 from tests.jobs.stopped_sender import OPTIONS, WINDOW, Job
 from tests.outbox import Person, World, send_until, settings
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE = 40
-PATIENCE = 180.0
-"""Seconds until something that never comes fails the test; nothing waits for it otherwise."""
 OPEN = frozenset({"pending", "claimed", "sending"})
 SMS, EMAIL = Channel.SMS, Channel.EMAIL
 
@@ -170,15 +169,12 @@ class Stage:
     def send(self, notifiers: Mapping[Channel, Notifier], done: Callable[[], bool]) -> None:
         """A sender in this process, until `done`."""
         given = settings(self.folder)
-        send_until(self.world.sessions, given, notifiers, self.clock, done, options=OPTIONS, seconds=PATIENCE)
+        send_until(self.world.sessions, given, notifiers, self.clock, done, options=OPTIONS)
         self.chores.apply_receipts()
 
     def until_done(self) -> None:
         """Other processes are at work."""
-        end = time.monotonic() + PATIENCE
-        while not self.done():
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        until(self.done, "the senders come to the end")
 
     def done(self) -> bool:
         """Everybody is in the outbox and nobody in hand, no mail's fate is open, no receipt waits."""

@@ -25,9 +25,10 @@ from statuspage.jobs.reaper import reap
 from statuspage.models import Delivery
 from tests.databases import NOW
 from tests.jobs.ledger import Ledger, read
-from tests.jobs.stage import EMAIL, PATIENCE, PEOPLE, SMS, Spare, Stage
+from tests.jobs.stage import EMAIL, PEOPLE, SMS, Spare, Stage
 from tests.jobs.stopped_sender import CLAIM, EXPANDING, OPTIONS, STEPS, STRETCH, WINDOW
 from tests.outbox import World
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture

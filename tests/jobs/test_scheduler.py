@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,18 +21,12 @@ from statuspage.models import Delivery
 from statuspage.services import receipts
 from tests.databases import NOW
 from tests.outbox import Person, World, settings
+from tests.waiting import PATIENCE, until
 
 
 @pytest.fixture
 def parts(sessions: Sessions, tmp_path: Path, clock: FrozenClock) -> Composition:
     return Composition(settings(tmp_path), sessions, {}, clock)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_one_of_two_works_until_its_lease_runs_out(parts: Composition, clock: FrozenClock) -> None:
@@ -75,9 +67,9 @@ def test_a_broken_task_stops_no_other(parts: Composition, monkeypatch: pytest.Mo
     scheduler = Scheduler(parts)
     running = threading.Thread(target=scheduler.run)
     running.start()
-    wait_for(lambda: min(ran.values()) >= 3)
+    until(lambda: min(ran.values()) >= 3, "each has ticked three times")
     scheduler.stop()
-    running.join(10)
+    running.join(PATIENCE)
     assert not running.is_alive()
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from sqlalchemy import select, update
@@ -20,6 +20,7 @@ from statuspage.db import Sessions, transaction
 from statuspage.domain.campaign import CampaignState
 from statuspage.domain.consent import SuppressionReason
 from statuspage.domain.incident import IncidentState
+from statuspage.jobs import rate, turn
 from statuspage.jobs.options import EngineOptions
 from statuspage.jobs.reaper import reap
 from statuspage.models import Attempt, Delivery, Incident, Suppression
@@ -28,6 +29,7 @@ from statuspage.services.outbox import Recipient
 from statuspage.services.suppressions import Refused
 from tests.databases import NOW
 from tests.outbox import KEY, Person, World, send_until, settings
+from tests.waiting import until
 
 FAST = EngineOptions(poll_seconds=0.02, idle_poll_seconds=0.05, flush_seconds=0.01)
 
@@ -82,22 +84,26 @@ def test_a_mail_carries_its_own_way_out(world: World, configured: Settings, cloc
     assert first.unsubscribe_url != second.unsubscribe_url
 
 
-def test_pause_holds_within_a_second(world: World, configured: Settings, clock: FrozenClock) -> None:
-    """After a pause nothing new is handed over; after resuming, everybody else is told."""
+def test_after_a_pause_nothing_new_goes_out(
+    world: World, configured: Settings, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was in flight comes to its end, and however often the sender looks again it hands nothing over; after
+    resuming, everybody else is told."""
     world.people(*(Person(n) for n in range(300)))
     campaign = world.start(world.incident(), configured, channels=(Channel.SMS,))
     sms = FakeNotifier(Channel.SMS, delay=0.05)
     handed: list[int] = []
+    looks = _counted(monkeypatch, turn, "claim")
 
     def steer() -> None:
-        while len(sms.sent) < 20:
-            time.sleep(0.01)
+        until(lambda: len(sms.sent) >= 20, "the first ones have gone")
         with transaction(world.sessions) as session:
             row = campaigns.get_campaign(session, campaign)
             campaign_course.pause_campaign(session, world.author, row, now=NOW)
-        time.sleep(1.0)
+        until(lambda: not {"claimed", "sending"} & set(world.states(campaign)), "what was in flight is back")
         handed.append(len(sms.sent))
-        time.sleep(0.5)
+        looked = len(looks)
+        until(lambda: len(looks) >= looked + 5, "the sender looks again")
         handed.append(len(sms.sent))
         with transaction(world.sessions) as session:
             row = campaigns.get_campaign(session, campaign)
@@ -331,17 +337,20 @@ def test_a_clock_that_jumps_tells_nobody_twice(world: World, configured: Setting
     assert unknown <= 2 * options.window
 
 
-def test_the_pace_is_kept(world: World, configured: Settings, clock: FrozenClock) -> None:
+def test_the_pace_is_kept(
+    world: World, configured: Settings, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Senders together hand over no more segments than the rate allows: a second's worth, then only as time passes."""
     world.people(*(Person(n, language="en") for n in range(30)))
     campaign = world.start(world.incident(), configured, channels=(Channel.SMS,))
     sms = FakeNotifier(Channel.SMS)
     options = replace(FAST, sms_rate=10)
-    run(world, configured, clock, lambda: len(sms.sent) == 10, sms, options=options)
-    time.sleep(0.2)
-    assert len(sms.sent) == 10
-    clock.advance(timedelta(seconds=1))
-    run(world, configured, clock, lambda: len(sms.sent) == 20, sms, options=options)
+    allowed = _counted(monkeypatch, rate, "allow")
+    for expected in (10, 20):
+        allowed.clear()
+        run(world, configured, clock, lambda: allowed.count(0) >= 3, sms, options=options)
+        assert len(sms.sent) == expected
+        clock.advance(timedelta(seconds=1))
     assert world.counted(campaign)["accepted"] == 20
 
 
@@ -360,6 +369,18 @@ def test_a_confirmation_goes_first_and_to_its_own_link(
     run(world, configured, clock, lambda: len(email.sent) == 1, email)
     assert "https://status.demo.example/confirm/abc.1" in email.sent[0].body
     assert email.sent[0].unsubscribe_url is None
+
+
+def _counted(monkeypatch: pytest.MonkeyPatch, owner: ModuleType, name: str) -> list[object]:
+    """What a function of the engine returns from now on, call by call."""
+    whole, results = getattr(owner, name), list[object]()
+
+    def counted(*given: object, **named: object) -> object:
+        results.append(whole(*given, **named))
+        return results[-1]
+
+    monkeypatch.setattr(owner, name, counted)
+    return results
 
 
 def _attempts(world: World) -> list[str]:

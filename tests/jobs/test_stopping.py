@@ -21,9 +21,8 @@ from statuspage.jobs import sender, tasks, wake
 from statuspage.jobs.options import EngineOptions
 from statuspage.jobs.tasks import Chores
 from tests.outbox import Person, World, send_until, settings
+from tests.waiting import PATIENCE
 
-PATIENCE = 60.0
-"""Seconds until something that never comes fails the test; nothing waits for it otherwise."""
 FAST = EngineOptions(poll_seconds=0.02, idle_poll_seconds=0.05, flush_seconds=0.01)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from statuspage.jobs.options import LARGEST_WINDOW, EngineOptions
 from statuspage.models import Account, Contact, Line, Region, Segment, Subscription
 from tests.databases import NOW
 from tests.outbox import KEY, Person, World, send_until, settings
+from tests.waiting import until
 
 SMS = Channel.SMS
 CROWD, MERCHANTS = 5_000, 50
@@ -34,10 +34,7 @@ def test_equals_take_turns(world: World, tmp_path: Path, clock: FrozenClock) -> 
 
     def start_merchants() -> None:
         small.append(world.start(incident, configured, "merchants", (SMS,)))
-        end = time.monotonic() + 30
-        while world.campaign(small[0]).expanded_at is None:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        until(lambda: world.campaign(small[0]).expanded_at, "the merchants are in the outbox")
 
     notifier = _Interrupted(after=1_500, act=start_merchants)
     options = EngineOptions(poll_seconds=0.02, idle_poll_seconds=0.05, flush_seconds=0.005, sms_cap=3)
@@ -49,7 +46,6 @@ def test_equals_take_turns(world: World, tmp_path: Path, clock: FrozenClock) -> 
         clock,
         lambda: len(notifier.sent) >= everything,
         options=options,
-        seconds=60,
     )
     since = [message.campaign for message in notifier.sent[notifier.interrupted_at :]]
     last = len(since) - 1 - since[::-1].index(small[0])

@@ -19,6 +19,8 @@ PUBLIC = "https://status.demo.example"
 NOWHERE = "http://127.0.0.1:9"
 ACCOUNT_SID = "AC" + "0" * 32
 TOKEN = "stand-in-token"
+NO_ANSWER_SECONDS = 3.0
+"""How long a client waits where no answer comes: a hundred times what handing over takes."""
 VERP = Verp("a secret of at least thirty-two characters", "news.demo.example")
 
 Outcome = Accepted | NotifierError

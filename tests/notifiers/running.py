@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,7 +23,6 @@ class Running:
         self._words = [sys.executable, "-m", f"notifiers.standins.{standin}", "--ledger", str(ledger), *options]
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
-        self.stopped_in = 0.0
 
     def __enter__(self) -> Running:
         self._process = subprocess.Popen(self._words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -39,14 +39,12 @@ class Running:
     ) -> None:
         assert self._process is not None
         assert self._process.stdout is not None
-        begun = time.monotonic()
         self._process.terminate()
         try:
-            self._process.wait(10)
+            self._process.wait(PATIENCE)
         finally:
             self.kill()
             self._process.stdout.close()
-            self.stopped_in = time.monotonic() - begun
 
     def kill(self) -> None:
         """As a machine would: at once."""
@@ -59,14 +57,10 @@ class Running:
         return [json.loads(line) for line in self.ledger.read_text().splitlines()]
 
     def counts(self) -> dict[str, int]:
-        with urllib.request.urlopen(f"{self.url}/standin/counts", timeout=5) as answer:  # noqa: S310 - loopback
+        with urllib.request.urlopen(f"{self.url}/standin/counts", timeout=PATIENCE) as answer:  # noqa: S310 - loopback
             counts: dict[str, int] = json.load(answer)
             return counts
 
-    def drained(self, seconds: float = 10.0) -> dict[str, int]:
+    def drained(self) -> dict[str, int]:
         """Waits until every callback has been made."""
-        deadline = time.monotonic() + seconds
-        while (counts := self.counts())["waiting"]:
-            assert time.monotonic() < deadline, counts
-            time.sleep(0.02)
-        return counts
+        return until(lambda: None if (counts := self.counts())["waiting"] else counts, "every callback is made") or {}

@@ -13,9 +13,10 @@ import pytest
 from twilio.rest import Client  # type: ignore[import-untyped]
 
 from notifiers.base import Failure, Inbound, Keyword, Receipt
-from tests.notifiers.letters import ACCOUNT_SID, TOKEN, VERP, errors, mail, send, sms, smtp, twilio
+from tests.notifiers.letters import ACCOUNT_SID, NO_ANSWER_SECONDS, TOKEN, VERP, errors, mail, send, sms, smtp, twilio
 from tests.notifiers.listening import Listener
 from tests.notifiers.running import Running
+from tests.waiting import PATIENCE
 
 
 def _client(url: str) -> Any:
@@ -27,7 +28,7 @@ def _client(url: str) -> Any:
 def _post(url: str, fields: dict[str, str]) -> None:
     body = json.dumps(fields).encode()
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 - loopback
-    urllib.request.urlopen(request, timeout=5).close()  # noqa: S310 - loopback
+    urllib.request.urlopen(request, timeout=PATIENCE).close()  # noqa: S310 - loopback
 
 
 def test_the_list_pages_and_filters_as_twilios_does(tmp_path: Path) -> None:
@@ -105,11 +106,11 @@ def test_a_mail_is_written_down_before_it_is_answered_for(tmp_path: Path) -> Non
 
 
 def test_a_stand_in_stops_when_told(tmp_path: Path) -> None:
-    """SIGTERM ends it, also while a slow answer is owed."""
-    options = ("--faults", "slow", "--slow-seconds", "60")
+    """SIGTERM ends it, also while an answer is owed that would come an hour later."""
+    options = ("--faults", "slow", "--slow-seconds", "3600")
     with Running("twilio", tmp_path / "ledger", *options) as standin:
-        send(twilio(standin.url, answer_seconds=0.5), [sms(1)])
-    assert standin.stopped_in < 8
+        send(twilio(standin.url, answer_seconds=NO_ANSWER_SECONDS), [sms(1)])
+        assert len(standin.taken()) == 1
 
 
 def test_counts_tell_when_everything_is_over(tmp_path: Path, listener: Listener) -> None:

@@ -28,6 +28,7 @@ from statuspage.services.people_import_database import LEASE_LENGTH
 from statuspage.services.people_import_purge import tend_imports
 from tests.databases import SECRET
 from tests.people.crowd import Crowd, file, row
+from tests.waiting import until
 
 IMPORTER = """
 import sys
@@ -106,7 +107,7 @@ def test_killed_in_the_middle(crowd: Crowd, database_url: str) -> None:
         importer.stdin.write(people(60_000, "en").encode())  # the end of the file never comes
         importer.stdin.flush()
         try:
-            _wait_for(lambda: _accepted(crowd) > 500)
+            until(lambda: _accepted(crowd) > 500, "the importer comes half-way")
         finally:
             os.kill(importer.pid, signal.SIGKILL)
     assert crowd.seen() == before
@@ -230,10 +231,3 @@ def test_declaring_while_people_come_in(crowd: Crowd) -> None:
 def _accepted(crowd: Crowd) -> int:
     with transaction(crowd.sessions, read_only=True) as session:
         return session.scalar(select(func.max(PeopleImport.rows_accepted)).where(PeopleImport.state == "running")) or 0
-
-
-def _wait_for(reached: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
-    while not reached():
-        assert time.monotonic() < until, "the importer did not come far enough"
-        time.sleep(0.02)

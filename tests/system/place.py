@@ -23,19 +23,10 @@ from statuspage.config import Settings
 from statuspage.db import Sessions
 from statuspage.publish.publisher import publish
 from tests.databases import SECRET
+from tests.waiting import PATIENCE, until
 from tests.web.site import ONCE, PASSWORD, TOKEN
 
-PATIENCE = 30.0  # seconds; generous, since nothing waits longer than the condition it waits for
 ENGINEER = "engineer@demo.example"
-
-
-def wait(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
-    """What `condition` returned once it was true; fails naming `what` when it never was."""
-    deadline = time.monotonic() + patience
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"waited {patience} s in vain: {what}"
-        time.sleep(0.02)
-    return found
 
 
 def free_port() -> int:
@@ -188,7 +179,7 @@ class Place:
                 except OSError:
                     return False
 
-            wait(answers, "the web process answers")
+            until(answers, "the web process answers")
             yield client
 
     def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:

@@ -15,9 +15,10 @@ from sqlalchemy.engine import make_url
 from statuspage.db import BUSY_TIMEOUT_MS, make_engine, make_sessions, transaction
 from statuspage.models import Incident
 from tests.system.conftest import Server
-from tests.system.place import ENGINEER, Answer, Client, Place, leaks, wait
+from tests.system.place import ENGINEER, Answer, Client, Place, leaks
 from tests.system.readonly import without_root_rights
 from tests.system.stories import declare
+from tests.waiting import until
 from tests.web.site import PASSWORD
 
 CONSOLE = "/console/incidents"
@@ -55,7 +56,8 @@ def check_unavailable(answer: Answer) -> None:
 
 
 def check_unready(client: Client) -> None:
-    answer = wait(lambda: (found := client.get("/readyz")).status == 503 and found, "it says that it is not ready")
+    until(lambda: client.get("/readyz").status == 503, "it says that it is not ready")
+    answer = client.get("/readyz")
     assert answer.json["database"] is False or answer.json["schema"] is False
     assert not leaks(answer.text)
 
@@ -68,7 +70,7 @@ def check_gone(client: Client, seen: Seen) -> None:
 
 
 def check_healed(client: Client) -> None:
-    wait(lambda: client.get("/readyz").status == 200, "ready again without a restart")
+    until(lambda: client.get("/readyz").status == 200, "ready again without a restart")
     assert client.get("/console/login").status == 200
     answer = client.log_in()
     assert answer.status == 303, answer.text
@@ -116,7 +118,7 @@ def test_a_database_that_is_gone_takes_the_console_but_never_the_page(sqlite_pla
         check_healed(first)
         check_healed(second)
         declare(sqlite_place)
-        wait(lambda: look(first, incident) != seen and look(second, incident) != seen, "both show what is new")
+        until(lambda: look(first, incident) != seen and look(second, incident) != seen, "both show what is new")
 
 
 def test_a_server_that_stops_and_comes_back_as_a_standby(own_server: Server, tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ from statuspage.services import incidents, updates
 from statuspage.services.actor import CLI
 from statuspage.web.front import Snapshot, load
 from tests.databases import NOW
-from tests.system.place import Client, Place, wait
+from tests.system.place import Client, Place
 from tests.system.stories import declare
+from tests.waiting import PATIENCE, until
 
 KILLS = 6
 COUNTED = re.compile(r"Outage-(\d+)-")
@@ -64,7 +65,7 @@ def publisher(place: Place, incident: str, number: int, clock: FrozenClock) -> I
         finally:
             os._exit(1)
     try:
-        assert readiness.select([heard], [], [], 30)[0], "the publisher began"
+        assert readiness.select([heard], [], [], PATIENCE)[0], "the publisher began"
         yield child
     finally:
         os.kill(child, signal.SIGKILL)
@@ -90,9 +91,9 @@ def test_a_publisher_killed_in_the_middle_leaves_one_whole_revision(sqlite_place
         clock, revision = FrozenClock(NOW + kill * 2 * LEASE), mirror.manifest().revision
         with publisher(place, incident, kill * 1000, clock):
             if kill % 2:
-                wait(lambda: mirror.manifest().revision > revision, "it shows one")  # noqa: B023 -- waited for here
+                until(lambda: mirror.manifest().revision > revision, "it shows one")  # noqa: B023 -- waited for here
             before = files(mirror)
-            wait(lambda: files(mirror) - before, "it fills the mirror")  # noqa: B023 -- the same
+            until(lambda: files(mirror) - before, "it fills the mirror")  # noqa: B023 -- the same
             time.sleep(chance.uniform(0.0, 0.1))  # a moment of the writing, by chance
         snapshot = load(mirror)
         assert len(numbers(snapshot)) == 1
@@ -153,7 +154,7 @@ def test_a_process_that_may_write_no_more_tells_it_and_keeps_its_page(sqlite_pla
             assert "page.publish_failed" in told.stderr
             assert client.get("/en/").body == before
         place.publish()
-        wait(lambda: client.get("/en/").body != before, "the next tick heals")
+        until(lambda: client.get("/en/").body != before, "the next tick heals")
         check_whole(client, Mirror(public))
 
 

@@ -23,8 +23,9 @@ from statuspage.services import incidents, page, templates
 from statuspage.services.actor import CLI
 from statuspage.web.front import load
 from tests.system.conftest import administer, opened
-from tests.system.place import Place, free_port, leaks, wait
+from tests.system.place import Place, free_port, leaks
 from tests.system.stories import declare
+from tests.waiting import until
 
 Result = TypeVar("Result")
 OTHER_KEY = "another-secret-key-another-secret-key"
@@ -67,7 +68,7 @@ def test_two_upgrades_at_once_make_one_database(empty_place: Place) -> None:
 def test_a_second_serve_on_one_directory_is_refused(sqlite_place: Place) -> None:
     """It says which process is there and what to do, and leaves the first one alone."""
     with sqlite_place.start("serve", STATUSPAGE_PORT=str(free_port())) as first:
-        wait(lambda: "part started" in first.said(), "the first one runs")
+        until(lambda: "part started" in first.said(), "the first one runs")
         second = sqlite_place.run("serve", STATUSPAGE_PORT=str(free_port()))
         assert second.returncode == 1
         assert f"pid {first.process.pid}" in second.stderr
@@ -123,5 +124,5 @@ def test_two_publishers_make_one_revision(place: Place) -> None:
     with transaction(place.sessions, read_only=True) as session:
         assert session.scalar(select(func.max(PageRevision.revision))) == before + 1
     mirror = Mirror(place.folder / PUBLIC_FOLDER)
-    wait(lambda: place.publish() or mirror.manifest().revision == before + 1, "the disk shows it")
+    until(lambda: place.publish() or mirror.manifest().revision == before + 1, "the disk shows it")
     assert load(mirror).manifest.revision == before + 1

@@ -14,9 +14,10 @@ from statuspage.publish.mirror import Mirror
 from statuspage.publish.site import render
 from statuspage.publish.view import PageView
 from statuspage.web import front as front_module
-from statuspage.web.front import Front, make_front
+from statuspage.web.front import THREADS, Front, make_front
 from tests.publish import views
 from tests.publish.test_mirror import fill
+from tests.waiting import PATIENCE
 
 
 @dataclass
@@ -240,10 +241,11 @@ def test_a_broken_revision_leaves_the_old_page_in_memory(
 
 def test_a_slow_flask_request_does_not_hold_up_the_page(shown: Path) -> None:
     """While every thread of Flask hangs, the public page is answered at once."""
-    free = threading.Event()
+    free, hangs = threading.Event(), threading.Semaphore(0)
 
     def slow(_environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        free.wait(20)
+        hangs.release()
+        free.wait(PATIENCE)
         start("200 OK", [("content-type", "text/plain")])
         return [b"late"]
 
@@ -251,7 +253,8 @@ def test_a_slow_flask_request_does_not_hold_up_the_page(shown: Path) -> None:
 
     async def both() -> list[Answer]:
         hanging = [asyncio.create_task(ask(app, "/console/")) for _ in range(30)]
-        await asyncio.sleep(0.05)
+        for _ in range(THREADS):
+            assert await asyncio.to_thread(hangs.acquire, timeout=PATIENCE)
         assert (await ask(app, "/en/")).status == 200
         assert not any(task.done() for task in hanging)
         free.set()
