@@ -74,6 +74,17 @@ def test_an_sms_is_whole_short_and_names_its_zone(world: World, settings: Settin
             assert sms.count(ZONE[locale]) == len(times)
 
 
+@pytest.mark.parametrize("key", TEMPLATES)
+def test_a_long_number_to_call_costs_no_further_segment(world: World, settings: Settings, key: str) -> None:
+    """An operator whose hot line is written 8 800 100-20-30 pays no more than one with a short number."""
+    chosen = settings.model_copy(update={"support_phone": "8 800 100-20-30"})
+    with transaction(world.sessions) as session:
+        made = filled(session, chosen, incident_of(world, session), key)
+    for locale in ("ru", "en"):
+        sms = made.bodies["sms"][locale]
+        assert count(for_sms(sms)).segments <= SEGMENTS[locale], sms
+
+
 @pytest.mark.parametrize("locale", KNOWN_LOCALES)
 @pytest.mark.parametrize("key", TEMPLATES)
 def test_a_mail_names_the_zone_of_every_time(world: World, settings: Settings, key: str, locale: str) -> None:
