@@ -29,7 +29,11 @@ class User(Base):
 
 
 class LoginFailure(Base):
-    """Wrong passwords for one address from one network. The address stands as its SHA-256, and may be nobody's."""
+    """Wrong passwords for one address from one network. The address stands as its SHA-256, and may be nobody's.
+
+    `network` is also "strangers", for all networks without a log-in together, or "known " and a network, for one that
+    the right password came from; `last_at` is then when it last did (`services.guesses`).
+    """
 
     __tablename__ = "login_failure"
     __table_args__ = (Index(None, "last_at"),)

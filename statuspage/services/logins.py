@@ -32,28 +32,28 @@ class LoggedIn:
 def verify_password(
     session: Session, email: str, password: str, *, network: str, loopback: bool, now: datetime
 ) -> User | None:
-    """Whose password this is, else None: unknown, wrong, too many wrong ones from `network`, disabled, or a first
-    password from elsewhere.
+    """Whose password this is, else None: unknown, wrong, too many wrong ones from `network` or from strangers to the
+    account, disabled, or a first password from elsewhere.
 
     A failure is counted, so the caller commits in either case. `loopback` says whether the request came from this host.
     """
     address = email.strip().lower()
-    tried = guesses.take(session, address, network, now=now)
+    tried = guesses.take(session, address, network, loopback=loopback, now=now)
     user = session.scalar(select(User).where(User.email == address, User.disabled_at.is_(None)))
-    waits = guesses.waits(tried, now)
+    waits = tried.waits(now)
     if user is None or waits:
         passwords.waste_time(password)
         if not waits:
-            guesses.miss(session, tried, now)
+            tried.miss(session, now)
         return None
     right = passwords.matches(user.password_hash, password[: passwords.MAXIMUM_LENGTH])
     if right and (loopback or not user.must_change_password):
-        guesses.forgive(tried)
-        session.flush()
+        tried.forgive(session, now)
         return user
     if not right:
-        guesses.miss(session, tried, now)
-    detail: audit.Detail = {"failures": tried.failures}
+        tried.miss(session, now)
+    strangers = 0 if tried.strangers is None else tried.strangers.failures
+    detail: audit.Detail = {"failures": tried.here.failures, "from_strangers": strangers}
     audit.record(session, of_user(user), "user.login_refused", "user", user.public_id, now, detail)
     return None
 

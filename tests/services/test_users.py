@@ -111,7 +111,7 @@ def test_wrong_passwords_make_their_network_wait(sessions: Sessions, clock: Froz
         user, first = _add(session)
         for number in range(guesses.FREE_ATTEMPTS + 7):
             assert verify(session, "wrong", now=clock.now()) is None
-            row = session.scalars(select(LoginFailure)).one()
+            row = session.scalars(select(LoginFailure).where(LoginFailure.network == guesses.HERE)).one()
             if number < guesses.FREE_ATTEMPTS - 1:
                 assert row.blocked_until is None
                 continue
@@ -138,6 +138,65 @@ def test_the_owner_gets_in_from_another_network(sessions: Sessions) -> None:
         assert verify(session, OWN) is user
 
 
+def _own_password(session: Session) -> User:
+    user, _ = _add(session)
+    user.password_hash, user.must_change_password = passwords.hash_of(OWN), False
+    return user
+
+
+def _from_many_networks(session: Session, now: datetime, email: str = EMAIL) -> None:
+    """One wrong password each, from as many networks as it takes."""
+    for number in range(guesses.FREE_FROM_STRANGERS):
+        network = guesses.network_of(f"203.0.{number}.7")
+        assert verify(session, "wrong", email=email, network=network, loopback=False, now=now) is None
+
+
+def test_guessing_from_many_networks_slows_all_strangers_down(sessions: Sessions, clock: FrozenClock) -> None:
+    """A guesser with many networks waits in all of them, also with the right password, and twice as long after each
+    further one; where the owner has logged in before, and at this machine, nobody waits."""
+    home, road = guesses.network_of("198.51.100.7"), guesses.network_of("192.0.2.7")
+    with transaction(sessions) as session:
+        user = _own_password(session)
+        assert verify(session, OWN, network=home, loopback=False, now=clock.now()) is user
+        _from_many_networks(session, clock.now())
+        assert verify(session, OWN, network=road, loopback=False, now=clock.now()) is None
+        assert verify(session, OWN, network=home, loopback=False, now=clock.now()) is user
+        assert verify(session, OWN, now=clock.now()) is user
+        assert verify(session, OWN, network=road, loopback=False, now=clock.now()) is None  # a log-in frees nobody else
+        later = clock.advance(timedelta(minutes=1))
+        assert verify(session, "wrong", network=road, loopback=False, now=later) is None
+        assert verify(session, OWN, network=road, loopback=False, now=later + timedelta(minutes=1)) is None
+        assert verify(session, OWN, network=road, loopback=False, now=later + timedelta(minutes=2)) is user
+        _from_many_networks(session, later + timedelta(hours=2))
+        assert verify(session, OWN, network=road, loopback=False, now=later + timedelta(hours=2)) is user
+
+
+def test_a_network_is_known_for_a_season(sessions: Sessions, clock: FrozenClock) -> None:
+    """Failures are forgotten after a day, where a person logs in from only after three months without a log-in there."""
+    home, season = guesses.network_of("198.51.100.7"), guesses.KNOWN_FOR
+    with transaction(sessions) as session:
+        user = _own_password(session)
+        assert verify(session, OWN, network=home, loopback=False, now=clock.now()) is user
+        almost = clock.advance(season - timedelta(hours=1))
+        _from_many_networks(session, almost)
+        assert verify(session, OWN, network=home, loopback=False, now=almost) is user
+        over = clock.advance(season)
+        _from_many_networks(session, over)
+        assert verify(session, OWN, network=home, loopback=False, now=over) is None
+
+
+def test_what_strangers_guess_is_counted_for_nobody_too(sessions: Sessions) -> None:
+    """Whether an address has an account shows neither in what waits nor in what is kept."""
+    with transaction(sessions) as session:
+        _own_password(session)
+        for email in (EMAIL, "nobody@demo.example"):
+            _from_many_networks(session, NOW, email)
+            assert verify(session, OWN, email=email, network="192.0.2.0/24", loopback=False) is None
+        kept = [(one.account_hash, one.network, one.failures) for one in session.scalars(select(LoginFailure))]
+        first, second = ({row[1:] for row in kept if row[0] == account} for account in {row[0] for row in kept})
+        assert first == second
+
+
 def test_failures_are_forgotten_with_time(sessions: Sessions, clock: FrozenClock) -> None:
     """Every quarter of an hour without a failure halves them; a day later nothing is kept of them."""
     with transaction(sessions) as session:
@@ -147,9 +206,11 @@ def test_failures_are_forgotten_with_time(sessions: Sessions, clock: FrozenClock
         verify(session, "wrong", now=clock.advance(guesses.HALVED_AFTER))
         row = session.scalars(select(LoginFailure)).one()
         assert (row.failures, row.blocked_until) == (3, None)
-        verify(session, "wrong", network="198.51.100.0/24", now=clock.advance(guesses.KEPT + timedelta(minutes=1)))
+        late = clock.advance(guesses.KEPT + timedelta(minutes=1))
+        verify(session, "wrong", network="198.51.100.0/24", loopback=False, now=late)
         session.expire_all()
-        assert [one.network for one in session.scalars(select(LoginFailure))] == ["198.51.100.0/24"]
+        kept = {one.network for one in session.scalars(select(LoginFailure))}
+        assert kept == {"198.51.100.0/24", guesses.STRANGERS}
 
 
 def test_guesses_at_nobody_cost_the_same_and_are_counted_alike(sessions: Sessions) -> None:
