@@ -172,7 +172,7 @@ def test_guessing_from_many_networks_slows_all_strangers_down(sessions: Sessions
 
 
 def test_a_network_is_known_for_a_season(sessions: Sessions, clock: FrozenClock) -> None:
-    """Failures are forgotten after a day, where a person logs in from only after three months without a log-in there."""
+    """Failures are forgotten after a day, where a person logs in from only after three months without a log-in."""
     home, season = guesses.network_of("198.51.100.7"), guesses.KNOWN_FOR
     with transaction(sessions) as session:
         user = _own_password(session)
