@@ -77,7 +77,7 @@ def test_a_cause_that_is_learned_later_is_said_in_the_update(engineer: Browser, 
     room = f"/console/incidents/{declare(engineer)}"
     address = f"{room}/tell/update"
     engineer.get(address)
-    assert '<option value="" selected>as it is: not known yet</option>' in engineer.page
+    assert '<option value="" selected>unchanged: not known yet</option>' in engineer.page
     fields = {**engineer.filled(address), "body.ru": "Нашли.", "body.en": "Found.", "cause": "network"}
     assert engineer.post(address, {**fields, "state": "identified"}).status_code == 303
     with transaction(sessions, read_only=True) as session:
