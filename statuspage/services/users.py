@@ -36,6 +36,15 @@ def list_users(session: Session) -> list[User]:
     return list(session.scalars(select(User).order_by(User.email)))
 
 
+def who_may(session: Session, permission: Permission, *, keep: int | None = None) -> list[User]:
+    """Who is not shut out and holds `permission`, by name: whom to offer where somebody is to act. `keep` is the row of
+    a person who is named already and stays in the list, whatever became of the role."""
+    roles = [role for role, granted in ROLES.items() if permission in granted]
+    able = User.role.in_(roles) & User.disabled_at.is_(None)
+    query = select(User).where(able if keep is None else able | (User.id == keep))
+    return list(session.scalars(query.order_by(User.name, User.id)))
+
+
 def add_user(
     session: Session, actor: Actor, *, email: str, role: str, name: str = "", locale: str = "ru", now: datetime
 ) -> tuple[User, str]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from statuspage.clock import FrozenClock
 from statuspage.db import Sessions, transaction
 from statuspage.domain.errors import NotAllowed, NotFound, RuleError
+from statuspage.domain.roles import Permission
 from statuspage.models import AuditEntry, LoginFailure, LoginSession, User
 from statuspage.services import guesses, logins, passwords, users
 from statuspage.services.actor import CLI, of_user
@@ -352,6 +353,20 @@ def test_administrator_resets_and_changes_roles_but_not_his_own(sessions: Sessio
             users.set_role(session, admin, himself, "viewer", now=NOW)
         with pytest.raises(RuleError, match="yourself"):
             users.disable_user(session, admin, himself, now=NOW)
+
+
+def test_only_who_may_act_is_offered(sessions: Sessions) -> None:
+    """By name, without the roles that only read and those shut out; whoever is named already stays."""
+    with transaction(sessions) as session:
+        added = {}
+        for role in ("viewer", "call_centre", "legal", "approver", "manager", "engineer"):
+            added[role], _ = users.add_user(session, CLI, email=f"{role}@demo.example", role=role, name=role, now=NOW)
+        away, _ = _add(session)
+        users.disable_user(session, CLI, away, now=NOW)
+        offered = users.who_may(session, Permission.INCIDENT_EDIT)
+        assert [one.name for one in offered] == ["engineer", "manager"]
+        kept = users.who_may(session, Permission.INCIDENT_EDIT, keep=added["legal"].id)
+        assert [one.name for one in kept] == ["engineer", "legal", "manager"]
 
 
 def test_unknown_person_is_named_as_such(sessions: Sessions) -> None:

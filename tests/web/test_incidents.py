@@ -128,6 +128,18 @@ def test_a_viewer_reads_and_cannot_declare(log_in: LogIn) -> None:
     assert viewer.post(f"/console/incidents/{public_id}/withdraw").status_code == 403
 
 
+def test_only_who_may_act_is_offered_as_owner(log_in: LogIn) -> None:
+    """At the declaration and in the room: whoever only reads, answers the telephone or checks words owns no repair."""
+    for role in ("viewer", "call_centre", "legal"):
+        log_in(role)
+    engineer = log_in("engineer")
+    engineer.get("/console/incidents/new/billing_outage")
+    room = f"/console/incidents/{declare(engineer)}"
+    for address in ("/console/incidents/new/billing_outage", room):
+        form = engineer.get(address).text.partition('name="owner"')[2].partition("</select>")[0]
+        assert re.findall(r">([^<]+)</option>", form)[1:] == ["Demo Engineer", "engineer"]
+
+
 def test_a_draft_is_published_from_the_room(engineer: Browser, sessions: Sessions) -> None:
     """A draft says that nobody sees it, and one button changes that."""
     public_id = declare(engineer, publication="draft")

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from statuspage.domain.component import ComponentState
 from statuspage.domain.incident import OPEN, CauseCategory, IncidentState, Publication
+from statuspage.domain.roles import Permission
 from statuspage.services import components, grace_policies, templates, texts, users
 from statuspage.services.incidents import Declaration
 from statuspage.web.access import person
@@ -46,7 +47,7 @@ def choices(session: Session, template: str = NO_TEMPLATE, said: Collection[str]
         regions=naming.region_names(session),
         well=[(key, name) for key, name in named if key not in billing or key in offered],
         emergency=components.emergency_keys(session),
-        owners=[(one.public_id, one.name) for one in users.list_users(session) if one.disabled_at is None],
+        owners=[(one.public_id, one.name) for one in users.who_may(session, Permission.INCIDENT_EDIT)],
         promises=_promises(session),
     )
 

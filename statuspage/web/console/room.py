@@ -43,6 +43,7 @@ from statuspage.services import (
     routes,
     texts,
     updates,
+    users,
 )
 from statuspage.services.operator_facts import OperatorFacts
 from statuspage.services.routes import RouteNow
@@ -150,7 +151,7 @@ def _what_is_to_be_done(session: Session, incident: Incident) -> dict[str, objec
         "measures": {key: naming.picked(one) for key, one in playbook.measure_texts(session, incident).items()},
         "gate": open_gate(rows),
         "owner": session.get(User, incident.owner_id) if incident.owner_id is not None else None,
-        "people": list(session.scalars(select(User).where(User.disabled_at.is_(None)).order_by(User.name))),
+        "people": users.who_may(session, Permission.INCIDENT_EDIT, keep=incident.owner_id),
         "act": _next_act(incident),
         "recurrence": playbook.recurrence(session, incident).count,
         "alone": break_glass.released_alone(session, [incident.id]).get(incident.id, ()),
