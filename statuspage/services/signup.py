@@ -49,12 +49,16 @@ class Signup:
 def request_signup(session: Session, email: str, locale: str, settings: Settings, *, now: datetime) -> None:
     """Ask the address to confirm. Known, unknown or closed to us: the caller learns nothing and the answer is the same.
 
-    AddressError when `email` is no address.
+    It comes as late, too: whether a mail goes out or not something is written and made durable, which is what takes
+    long. AddressError when `email` is no address.
     """
     address = normalise_email(email)
     address_hash = AddressKey.derive(settings.secret_key.get_secret_value()).hash(address)
     _one_at_a_time(session, address_hash)
-    if _closed(session, address_hash) or _mails_today(session, address_hash, now) >= MAILS_PER_DAY:
+    closed, often = _closed(session, address_hash), _mails_today(session, address_hash, now) >= MAILS_PER_DAY
+    if closed or often:
+        detail: audit.Detail = {"why": "closed" if closed else "often"}
+        audit.record(session, PUBLIC, "signup.not_mailed", "channel", Channel.EMAIL.value, now, detail)
         return
     contact = _contact(session, address_hash) or Contact(
         account_id=None, language=locale, email=address, email_hash=address_hash

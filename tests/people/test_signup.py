@@ -96,6 +96,22 @@ def test_a_closed_address_gets_no_mail(crowd: Crowd, reason: SuppressionReason) 
     assert state(crowd) == []
 
 
+def test_every_request_is_written_down(crowd: Crowd) -> None:
+    """With a mail or without, one entry is made durable: the time of the answer tells a stranger nothing either."""
+    for _ in range(signup.MAILS_PER_DAY + 1):
+        crowd.clock.advance(timedelta(minutes=1))
+        ask(crowd)
+    suppress(crowd, SuppressionReason.COMPLAINT)
+    ask(crowd)
+    with transaction(crowd.sessions, read_only=True) as session:
+        written = [(one.action, one.detail) for one in session.scalars(select(AuditEntry).order_by(AuditEntry.id))]
+    assert written[: signup.MAILS_PER_DAY] == [("signup.requested", {})] * signup.MAILS_PER_DAY
+    assert written[signup.MAILS_PER_DAY :] == [
+        ("signup.not_mailed", {"why": "often"}),
+        ("signup.not_mailed", {"why": "closed"}),
+    ]
+
+
 @pytest.mark.parametrize("reason", [SuppressionReason.OPT_OUT, SuppressionReason.ERASED])
 def test_the_owner_may_come_back(crowd: Crowd, reason: SuppressionReason) -> None:
     """Whoever opted out or was erased may sign up again; the suppression falls with the confirmation, not before."""
