@@ -112,11 +112,17 @@ def count_(parts: Composition, audience: str, incident: str | None, json_wanted:
         about = None if incident is None else incidents.get_incident(session, incident)
         found = audience_count.count(session, CLI, audience, about, list(Channel))
     reachable = {one.value: n for one, n in found.reachable.items()}
-    shown = {"audience": found.audience, "people": found.people, "with_address": reachable}
+    shown = {"audience": found.audience, "people": found.people, "with_address": reachable, "about": found.about}
     if json_wanted:
         print_json(shown)
         return
-    print_facts({**shown, "with_address": ", ".join(f"{name} {n}" for name, n in reachable.items())})
+    print_facts(
+        {
+            "audience": found.audience,
+            "people": f"about {found.people}" if found.about else found.people,
+            "with address": ", ".join(f"{name} {n}" for name, n in reachable.items()),
+        }
+    )
 
 
 @campaign.command()

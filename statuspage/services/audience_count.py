@@ -1,13 +1,16 @@
-"""How many people an audience means now: exact, and quick enough to be asked while somebody types.
+"""How many people an audience means now, quick enough to be asked while somebody types it.
 
-A million lines take half a second, since no address is compared and no consent looked at: whom of them a campaign may
-not tell is the preview's to say.
+A person is an address: who has ten lines, or fifty terminals, is told once. To tell a million addresses apart takes the
+database many seconds, so that of many people the lines are counted exactly, which takes half a second, and how many of
+them share an address is taken from a sample: the addresses whose keyed hash, which is evenly spread, begins low. Whom a
+campaign may not tell is the preview's to say, and so is the exact number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
@@ -20,18 +23,40 @@ from statuspage.models import Campaign, Contact, Incident, Subscription
 from statuspage.services import audience_sql, recipients
 from statuspage.services.actor import Actor
 
+EXACTLY = 20_000
+"""Lines whose addresses are told apart one by one."""
+
+SAMPLE = 20_000
+"""Contacts that are looked at for an audience of more: the share of an audience of a tenth of them is known to about a
+hundredth."""
+
+_DIGITS = 3
+"""What is said of a number that comes from a sample."""
+
 
 @dataclass(frozen=True)
 class AudienceCount:
-    """`audience` in its one written form. `reachable`: how many of the people have an address for the channel.
+    """`audience` in its one written form. `reachable`: how many addresses the people have for the channel.
 
-    `sign_ups`: whoever signed up on the page and gets the campaign's mail besides, whatever the audience says.
+    `sign_ups`: whoever signed up on the page and gets the campaign's mail besides, whatever the audience says. `about`:
+    the numbers of people come from a sample and are rounded to three digits.
     """
 
     audience: str
     people: int
     reachable: Mapping[Channel, int]
     sign_ups: int = 0
+    about: bool = False
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Lines of the audience, by what their contacts have: a number, a mail address, a mail address alone."""
+
+    all: int
+    sms: int
+    email: int
+    email_alone: int
 
 
 def count(
@@ -50,11 +75,37 @@ def count(
         )
     touched = audience_sql.components_of(session, None if incident is None else incident.id)
     condition = audience_sql.compile_audience(session, written, touched)
-    query = _PEOPLE.format(language=_LANGUAGE if "language" in fields else "", audience=condition.sql)
-    generation = recipients.current_generation(session)
-    found = session.execute(text(query), {**condition.parameters, "generation": generation}).one()
-    reachable = {Channel.SMS: int(found.sms), Channel.EMAIL: int(found.email)}
-    return AudienceCount(written, int(found.people), {one: reachable[one] for one in Channel if one in channels})
+    parameters = {**condition.parameters, "generation": recipients.current_generation(session)}
+    seen = _SEEN.format(audience=condition.sql)
+    lines = _Lines(*session.execute(text(_LINES.format(seen=seen)), parameters).one())
+    if lines.all <= EXACTLY:
+        found = session.execute(text(_APART.format(seen=seen)), parameters).one()
+        people, sms, email = (int(n) for n in found)
+    else:
+        people, sms, email = _estimate(session, lines, seen, parameters)
+    reachable = {Channel.SMS: sms, Channel.EMAIL: email}
+    return AudienceCount(
+        written, people, {one: reachable[one] for one in Channel if one in channels}, about=lines.all > EXACTLY
+    )
+
+
+def _estimate(session: Session, lines: _Lines, seen: str, parameters: dict[str, Any]) -> tuple[int, int, int]:
+    contacts = session.scalar(select(func.count()).select_from(Contact)) or 0
+    limit = f"{int(min(SAMPLE / contacts, 1) * (2**32 - 1)):08x}"
+    apart: dict[str, tuple[float, float]] = {}
+    for address in ("sms", "email"):
+        query = text(_SAMPLED.format(seen=seen, address=address))
+        found, different, alone, alone_different = session.execute(query, {**parameters, "limit": limit}).one()
+        apart[address] = different / (found or 1) or 1.0, alone_different / (alone or 1) or 1.0
+    sms, email = lines.sms * apart["sms"][0], lines.email * apart["email"][0]
+    without = lines.all - lines.sms - lines.email_alone
+    people = sms + lines.email_alone * apart["email"][1] + without
+    return _rounded(people), _rounded(sms), _rounded(email)
+
+
+def _rounded(n: float) -> int:
+    whole = round(n)
+    return round(whole, _DIGITS - len(str(whole)))
 
 
 def count_for(
@@ -65,7 +116,7 @@ def count_for(
     found = count(session, actor, expression, incident, channels)
     if Channel.EMAIL not in found.reachable or not recipients.takes_sign_ups(campaign, Channel.EMAIL):
         return found
-    return AudienceCount(found.audience, found.people, found.reachable, _sign_ups(session))
+    return replace(found, sign_ups=_sign_ups(session))
 
 
 def _sign_ups(session: Session) -> int:
@@ -84,8 +135,21 @@ def _sign_ups(session: Session) -> int:
     return session.scalar(query) or 0
 
 
-# The lines are walked once and each contact looked up by its id: who has ten lines is one person.
-_PEOPLE = """SELECT count(*) AS people, count(k.sms) AS sms, count(k.email) AS email FROM contact k
-WHERE k.erased_at IS NULL AND k.id IN (SELECT l.contact_id FROM line l{language}
-  WHERE l.valid_from <= :generation AND l.valid_to > :generation AND ({audience}))"""
-_LANGUAGE = " JOIN contact c ON c.id = l.contact_id"
+_SEEN = "l.valid_from <= :generation AND l.valid_to > :generation AND c.erased_at IS NULL AND ({audience})"
+_LINES = (
+    "SELECT count(*), count(c.sms), count(c.email), count(CASE WHEN c.sms IS NULL THEN c.email END) "
+    "FROM line l JOIN contact c ON c.id = l.contact_id WHERE {seen}"
+)
+_APART = (
+    "SELECT count(DISTINCT COALESCE(CASE WHEN c.sms IS NOT NULL THEN c.sms_hash END, "
+    "CASE WHEN c.email IS NOT NULL THEN c.email_hash END, 'none:' || c.id)), "
+    "count(DISTINCT CASE WHEN c.sms IS NOT NULL THEN c.sms_hash END), "
+    "count(DISTINCT CASE WHEN c.email IS NOT NULL THEN c.email_hash END) "
+    "FROM line l JOIN contact c ON c.id = l.contact_id WHERE {seen}"
+)
+# CROSS JOIN, so that SQLite begins with the few contacts of the sample.
+_SAMPLED = (
+    "SELECT count(*), count(DISTINCT c.{address}_hash), count(CASE WHEN c.sms IS NULL THEN 1 END), "
+    "count(DISTINCT CASE WHEN c.sms IS NULL THEN c.{address}_hash END) FROM contact c CROSS JOIN line l "
+    "WHERE c.{address}_hash < :limit AND c.{address} IS NOT NULL AND l.contact_id = c.id AND {seen}"
+)

@@ -78,6 +78,30 @@ def test_who_has_ten_lines_is_one_person(world: World) -> None:
     assert counted(world, "all").people == 4
 
 
+def test_who_shares_an_address_is_one_person(world: World) -> None:
+    """A merchant with many terminals is told once, and counts once; so does one who has a mail address alone."""
+    world.people(*(Person(n, segment="pos_m2m", address=50) for n in range(50, 60)))
+    world.people(*(Person(n, segment="pos_m2m", sms=False, address=60) for n in range(60, 64)))
+    found = counted(world, "segment = pos_m2m")
+    assert (found.people, found.reachable) == (3, {Channel.SMS: 1, Channel.EMAIL: 3})
+    assert not found.about
+
+
+@pytest.mark.parametrize("sample", [1_000, 150])
+def test_many_people_are_counted_by_a_sample(world: World, monkeypatch: pytest.MonkeyPatch, sample: int) -> None:
+    """Of many the lines are counted and the shared addresses estimated: exact when all are looked at, else near, and
+    said to be about; what is rounded keeps three digits."""
+    world.people(*(Person(n, segment="business", address=n - n % 2) for n in range(100, 500)))
+    monkeypatch.setattr(audience_count, "EXACTLY", 100)
+    monkeypatch.setattr(audience_count, "SAMPLE", sample)
+    found = counted(world, "segment = business")
+    true = 202
+    assert found.about
+    assert abs(found.people - true) <= (0 if sample == 1_000 else 30)
+    assert abs(found.reachable[Channel.SMS] - true) <= (0 if sample == 1_000 else 30)
+    assert not counted(world, "segment = pos_m2m").about
+
+
 def test_a_mistake_is_told_with_its_place(world: World) -> None:
     """What is being typed is refused with where it went wrong, by name and value."""
     for expression, position in (("segment = ", 11), ("segment = prepayd", 1), ("", 1)):

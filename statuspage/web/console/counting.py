@@ -26,8 +26,8 @@ from statuspage.web.throttle import Limit, Throttle
 from statuspage.web.wiring import now, wiring
 
 asked = Throttle(Limit(tries=40, per=timedelta(minutes=1)))
-"""Of one person. A count of a million people takes half a second of a processor, and nobody pauses in typing more often
-than this for long."""
+"""Of one person. A count among a million people takes more than half a second of a processor, and nobody pauses in
+typing more often than this for long."""
 
 TOO_OFTEN = "audience.too_often"
 
