@@ -191,3 +191,24 @@ def test_a_refused_act_reads_well(build: Build, person: Callable[..., str], loca
     for answer, expected in zip(refused, said, strict=True):
         assert answer.status_code in (403, 409, 422)
         assert expected in unescape(answer.text), " ".join(TAGS.sub(" ", answer.text).split())
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        ("ru", "{restored_at} – когда всё заработало. Сначала сообщите в инциденте, что снова работает. Тексты: SMS"),
+        ("zh", "{restored_at} – 恢复时间。请先在故障中宣布恢复。 所在文字：短信 (Русский)、短信 (English)。"),
+        ("en", "{restored_at} – when it worked again. Say first in the incident that it works again. Texts: SMS"),
+    ],
+)
+def test_the_preview_says_what_is_missing_and_where_it_comes_from(engineer: Browser, locale: str, said: str) -> None:
+    """One line for each value that nobody has given, not one a language, and none in the program's own words."""
+    address = _draft(engineer, declare(engineer), "sms")
+    engineer.get(address)
+    lacking = {"sms.ru": "Работает с {restored_at}.", "sms.en": "Works since {restored_at}."}
+    form = {**engineer.filled(f"{address}/edit"), **lacking}
+    assert engineer.post(f"{address}/edit", form).status_code == 303
+    _speak(engineer, locale)
+    shown = _alert(engineer.get(f"{address}/preview").text)
+    assert said in shown, shown
+    assert not RAW.search(PLACEHOLDER.sub("", shown)), shown

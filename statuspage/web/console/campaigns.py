@@ -220,7 +220,7 @@ def _new_page(incident_id: str, error: RuleError | None) -> str:
             incident_title=naming.picked(incidents.titles(session, [incident])[incident.id]),
             templates=templates,
             earlier=earlier,
-            follows=earlier[0].public_id if earlier and campaign_templates.ends(templates[0]) else "",
+            follows=earlier[0].public_id if earlier and any(map(campaign_templates.ends, templates[:1])) else "",
             channels=list(Channel),
         )
 

@@ -16,7 +16,7 @@ from statuspage.services import approval, campaign_course, campaign_texts, campa
 from statuspage.services import preview as previews
 from statuspage.web import shell
 from statuspage.web.access import access, actor
-from statuspage.web.console import samples
+from statuspage.web.console import gaps, samples
 from statuspage.web.console.acting import act
 from statuspage.web.console.campaigns import page
 from statuspage.web.forms import fields
@@ -51,6 +51,7 @@ def _preview(public_id: str, error: RuleError | None) -> str:
         campaign=campaign,
         preview=found,
         earlier=found.earlier,
+        missing=gaps.gathered(found.texts.missing),
         samples=samples.samples(found.texts.bodies, settings),
         editable=editable,
         counted=editable and campaign.counted_at is not None,
