@@ -87,3 +87,24 @@ def test_a_refusal_names_what_is_wrong(run: Run, incident: str) -> None:
         code, _, err = run("campaign", *arguments)
         assert code == 1
         assert said in err
+
+
+def test_an_audience_is_counted_before_it_is_drafted(run: Run, incident: str) -> None:
+    """People and addresses, as text and as JSON; a mistake, and a component of no incident, end with 1."""
+    found = _json(run, "campaign", "count", "segment = prepaid and language in (ru, en)")
+    assert found["audience"] == "segment = prepaid and language in (ru, en)"
+    assert (found["people"], found["with_address"]) == (7, {"sms": 7, "email": 7})
+    assert "sms 10, email 10" in run("campaign", "count", "all")[1]
+    assert _json(run, "campaign", "count", "component = top_up", "--incident", incident)["people"] == 10
+    assert _json(run, "campaign", "count", "component = calls", "--incident", incident)["people"] == 0
+    for wrong, said in (("segment = prepayd", "prepaid"), ("component = top_up", "Name the incident")):
+        code, _, err = run("campaign", "count", wrong)
+        assert code == 1
+        assert said in err
+
+
+def test_a_draft_begins_with_what_suits_the_incident(run: Run) -> None:
+    """An outage of terminals is told to merchants unless somebody says otherwise."""
+    incident = str(_json(run, "incident", "declare", "--template", "data_sim_outage")["id"])
+    drafted = _json(run, "campaign", "draft", incident)
+    assert (drafted["name"], drafted["audience"]) == ("merchants", "segment = pos_m2m")

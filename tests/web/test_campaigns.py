@@ -167,3 +167,10 @@ def test_an_unknown_campaign_is_not_found(engineer: Browser) -> None:
     """An address that is no campaign's answers 404, on every page of it."""
     for page in ("", "/preview", "/progress", "/deliveries"):
         assert engineer.get(f"/console/campaigns/{new_public_id()}{page}").status_code == 404
+
+
+def test_the_draft_form_offers_first_what_suits_the_incident(engineer: Browser) -> None:
+    """An outage of terminals is told to merchants, in the form as on the command line."""
+    incident = declare(engineer, "data_sim_outage")
+    engineer.get(f"/console/campaigns/new?incident={incident}")
+    assert engineer.filled("/console/campaigns/new")["template"] == ["merchants"]
