@@ -1,4 +1,4 @@
-"""How many of the reachable were told, over all notices of an incident: writing to people again leaves nobody untold."""
+"""How many of the reachable were told, over all notices of an incident: writing to people again leaves none untold."""
 
 from __future__ import annotations
 
