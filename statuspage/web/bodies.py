@@ -25,8 +25,10 @@ class Limits:
     largest: int = 2_000_000
     deadline: float = 10.0  # for the whole of an ordinary body
     unfinished: int = 64
-    pace: float = 10.0  # between two pieces of a streamed body
+    pace: float = 10.0  # between two pieces of a streamed body, and of an answer
     streams: int = 4  # each holds a thread, so fewer than there are threads
+    prompt: float = 1.0  # whoever takes a piece of an answer later than this is slow
+    slow: int = 4  # each holds a thread, too
 
 
 USUAL = Limits()

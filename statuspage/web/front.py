@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -19,9 +19,8 @@ from a2wsgi import WSGIMiddleware
 from statuspage.i18n import LANGUAGE_TAGS, negotiate
 from statuspage.publish.manifest import Entry, Manifest
 from statuspage.publish.mirror import BrokenMirror, Mirror
+from statuspage.web.answers import Answers, WsgiApp, stoppable
 from statuspage.web.bodies import USUAL, Bodies, Event, Headers, Limits, Receive, Scope, Send, plain
-
-WsgiApp = Callable[..., Iterable[bytes]]
 
 CHECK_EVERY = 1.0  # seconds between two looks at the manifest
 THREADS = 10
@@ -66,7 +65,8 @@ class Front:
         self._mirror = Mirror(public_dir)
         self._dynamic: Bodies | None = None
         if app is not None:
-            self._dynamic = Bodies(WSGIMiddleware(app, workers=THREADS), limits)  # type: ignore[arg-type]
+            threads = WSGIMiddleware(stoppable(app), workers=THREADS)
+            self._dynamic = Bodies(Answers(threads, limits), limits)  # type: ignore[arg-type]
         self._snapshot: Snapshot | None = None
         self._seen: tuple[int, int] | None = None
         self._checked = float("-inf")
