@@ -56,7 +56,7 @@ TABLE = tuple(
         (
             "iccid",
             Need.ONE_OF_TWO,
-            "19 or 20 digits that begin with 89; or an msisdn instead",
+            "19 or 20 digits that begin with 89 and end with their check digit; or an msisdn instead",
             "sim|сим|sim карта|номер sim карты|номер сим карты|sim卡号|sim卡|卡号",
         ),
         (

@@ -11,10 +11,10 @@ import pytest
 from statuspage.db import transaction
 from statuspage.i18n import KNOWN_LOCALES, catalogue, gettext
 from statuspage.services.people_import_columns import COLUMNS, NO, TABLE, YES, Need, column
-from statuspage.services.people_import_file import SEPARATORS
+from statuspage.services.people_import_file import FIELD_LIMIT, LINE_LIMIT, SEPARATORS
 from statuspage.services.people_import_refused import KEPT
 from statuspage.services.people_import_sample import sample_file
-from tests.people.crowd import Crowd
+from tests.people.crowd import ICCID, Crowd, file, row
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "subscribers.md").read_text(encoding="utf-8")
 
@@ -42,6 +42,56 @@ def test_the_guides_example_is_read(crowd: Crowd) -> None:
     result = crowd.load(found[1])
     assert [line.split(",")[:3] for line in crowd.refused(result)] == [["3", "segment", "unknown"]]
     assert result.counts.accepted == 1
+
+
+def test_the_guides_refused_lines_are_what_the_importer_writes(crowd: Crowd) -> None:
+    """The example of refused lines comes of such a file, letter for letter."""
+    found = re.search(r"```text\n(line,field,reason.*?)```", GUIDE, re.DOTALL)
+    assert found is not None
+    wrong = row("1002", "+12015550102", email="anna.example.com", segment="gold")
+    card = row("M-7", "", iccid=f"{ICCID[:-1]}6", segment="pos_m2m")
+    good = row("1001", "+12015550101")
+    result = crowd.load(file(good, wrong, card, good))
+    assert crowd.refused(result) == found[1].splitlines()[1:]
+
+
+WRONG = (
+    row("", "+12015550111"),
+    row("W1", "+12015550112", segment="gold"),
+    row("W2", "+12015550113", email=f"{'a' * 260}@example.com"),
+    row("W3", "12"),
+    row("W4", "+999123456789"),
+    row("W5", "+12015550114", email="anna.example.com"),
+    row("W6", "+12015550115", email="анна@example.com"),
+    row("W7", "", iccid="8970101"),
+    row("W8", "", iccid=f"{ICCID[:-1]}6"),
+    row("W 9", "+12015550116"),
+    row("W10", "+12015550117", balance="1", currency="roubles"),
+    row("W11", "+12015550118", language="Russian!"),
+    row("W12", "+12015550119", balance='"1,234"', currency="RUB"),
+    row("W13", "+12015550120", paid_until="soon"),
+    row("W14", "+12015550121", consent_sms="maybe"),
+    row("W15", "7.9E+10"),
+    row("W16", "=A1+B2"),
+    row("W17", "+12015550122", email="\ufffd@example.com"),
+    "W18,+12015550123",
+    row("W19", "+12015550124") + ",,",
+    row("W20", "+12015550125", email='"anna@example.com'),
+    row("W21", f'"{"9" * (FIELD_LIMIT + 1)}"'),
+    row("W22", "9" * (LINE_LIMIT + 1)),
+    row("W23", "+1201555\x000126"),
+    row("W24", "+1201555\r0127"),
+    row("W25", "+12015550128"),
+    row("W25", "+12015550128"),
+)
+
+
+def test_the_guide_explains_every_reason(crowd: Crowd) -> None:
+    """Whatever a refused line can say stands in the guide, and nothing besides."""
+    said = {line.split(",")[2] for line in crowd.refused(crowd.load(file(*WRONG)))}
+    rows = [line.split("|")[1] for line in GUIDE.splitlines() if line.startswith("| ") and line.count("|") == 3]
+    told = {word for cell in rows for word in re.findall(r"\w+", cell)} - {"reason"}
+    assert said == told
 
 
 def test_the_sample_is_imported_as_it_is(crowd: Crowd) -> None:
