@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from notifiers.base import Channel
-from statuspage.commands.campaign_forms import document, preview_document, print_preview, print_status
+from statuspage.commands.campaign_forms import document, preview_document, print_preview, print_status, put_off
 from statuspage.commands.desk import reading, writing
 from statuspage.commands.options import MOMENT, as_json, choices, moment
 from statuspage.commands.printing import local, print_facts, print_json, print_table
@@ -266,8 +266,8 @@ def list_(parts: Composition, json_wanted: bool) -> None:
         print_json(rows)
         return
     for row in rows:
-        row["started"] = local(row["started_at"], parts.settings.zone)
-    names = ("id", "name", "kind", "state", "started", "told", "open")
+        row["drafted"], row["started"] = (local(row[at], parts.settings.zone) for at in ("created_at", "started_at"))
+    names = ("id", "name", "channels", "audience", "state", "drafted", "started", "told", "open")
     print_table(names, [tuple(row[name] for name in names) for row in rows])
 
 
@@ -278,7 +278,9 @@ def list_(parts: Composition, json_wanted: bool) -> None:
 def status(parts: Composition, public_id: str, json_wanted: bool) -> None:
     """What became of a campaign's messages so far."""
     with reading(parts) as session:
-        shown = document(session, campaigns.get_campaign(session, public_id))
+        found = campaigns.get_campaign(session, public_id)
+        held = put_off(session, found, parts.settings, parts.clock.now())
+        shown = {**document(session, found), "quiet_hours": held}
     _answer(parts, shown, json_wanted)
 
 

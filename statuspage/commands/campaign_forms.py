@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,9 +10,10 @@ import click
 from sqlalchemy.orm import Session
 
 from statuspage.commands.printing import local, print_facts, print_table
+from statuspage.config import Settings
 from statuspage.domain.delivery import TOLD, DeliveryState
 from statuspage.models import Campaign, Incident
-from statuspage.services import counts
+from statuspage.services import approval, counts, quiet_wait
 from statuspage.services.preview import Preview
 
 _TIMES = (
@@ -33,6 +35,7 @@ def document(session: Session, campaign: Campaign) -> dict[str, Any]:
         "pause_reason": campaign.pause_reason,
         "channels": list(campaign.channels),
         "audience": campaign.audience,
+        "drafted_by": approval.done_by(session, campaign, "drafted"),
         "cost_ceiling": campaign.cost_ceiling,
         "currency": campaign.currency,
         "content_hash": campaign.content_hash,
@@ -49,8 +52,19 @@ def document(session: Session, campaign: Campaign) -> dict[str, Any]:
     }
 
 
+def put_off(session: Session, campaign: Campaign, settings: Settings, now: datetime) -> dict[str, Any] | None:
+    """How many SMS quiet hours hold back and when the first and the last of them go; None when they hold back none."""
+    found = quiet_wait.waiting(session, campaign, settings, now=now)
+    return None if found is None else {"waiting": found.messages, "first": found.first, "last": found.last}
+
+
 def print_status(shown: dict[str, Any], zone: ZoneInfo) -> None:
     facts = {name: value for name, value in shown.items() if name not in ("counts", *_TIMES)}
+    held = facts.get("quiet_hours")
+    if held is not None:
+        first, last = local(held["first"], zone), local(held["last"], zone)
+        until = first if first == last else f"the first until {first}, the last until {last}"
+        facts["quiet_hours"] = f"{held['waiting']} SMS wait for them to end: {until}"
     print_facts({**facts, **{name.removesuffix("_at"): local(shown[name], zone) for name in _TIMES if shown[name]}})
     if shown["counts"]:
         click.echo()

@@ -134,6 +134,17 @@ def released_alone(session: Session, campaign: Campaign) -> int:
     return sum(int(one.estimated.get("recipients", 0)) for one in session.scalars(query))
 
 
+def done_by(session: Session, campaign: Campaign, act: str) -> str | None:
+    """Who did `act` last, such as "drafted" or "break_glass", as the audit has it: a person's public id, or cli or
+    system; None when nobody has."""
+    query = select(AuditEntry.actor_id).where(
+        AuditEntry.entity == "campaign",
+        AuditEntry.entity_id == campaign.public_id,
+        AuditEntry.action == f"campaign.{act}",
+    )
+    return session.scalar(query.order_by(AuditEntry.id.desc()).limit(1))
+
+
 def authors(session: Session, campaign: Campaign) -> set[int]:
     """Everybody who drafted the campaign, edited it or asked for its approval, by row id."""
     worked = (

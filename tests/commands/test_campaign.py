@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from statuspage.db import transaction
 from statuspage.domain.campaign import CampaignState
+from statuspage.models import Delivery
 from statuspage.services import campaigns, counts
 from tests.commands.conftest import Run
 from tests.outbox import Person
@@ -108,3 +110,22 @@ def test_a_draft_begins_with_what_suits_the_incident(run: Run) -> None:
     incident = str(_json(run, "incident", "declare", "--template", "data_sim_outage")["id"])
     drafted = _json(run, "campaign", "draft", incident)
     assert (drafted["name"], drafted["audience"]) == ("merchants", "segment = pos_m2m")
+
+
+def test_the_status_says_what_quiet_hours_hold_back(run: Run, world: World, incident: str) -> None:
+    """How many SMS wait and until when, as text and as JSON; null when none does."""
+    drafted = _json(run, "campaign", "draft", incident, "--channel", "sms")
+    public_id = drafted["id"]
+    assert drafted["drafted_by"] == "cli"
+    _json(run, "campaign", "request", public_id)
+    _json(run, "campaign", "start", public_id)
+    assert _json(run, "campaign", "status", public_id)["quiet_hours"] is None
+    with transaction(world.sessions) as session:
+        row = campaigns.get_campaign(session, public_id).id
+        said = {"campaign_id": row, "channel": "sms", "contact_id": 1, "locale": "ru", "state": "pending"}
+        morning = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
+        for n in range(3):
+            session.add(Delivery(**said, address_hash=f"h{n}", time_zone="Europe/Moscow", not_before=morning))
+    held = _json(run, "campaign", "status", public_id)["quiet_hours"]
+    assert (held["waiting"], held["first"]) == (3, "2026-11-23T05:00:00+00:00")
+    assert "3 SMS wait for them to end: 2026-11-23 08:00 MSK" in run("campaign", "status", public_id)[1]

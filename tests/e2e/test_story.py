@@ -153,7 +153,7 @@ def _campaign(engineer: Page, approver: Page, shoot: Shoot) -> None:
     engineer.goto(campaign)
     engineer.click("text=/Send 24 messages now/")
     # The page follows by itself; nobody reloads it.
-    expect(engineer.locator("#progress")).to_contain_text("24 told", timeout=WAIT_MS)
+    expect(engineer.locator("#progress")).to_contain_text("24 messages went out", timeout=WAIT_MS)
     shoot(engineer, "campaign")
 
 

@@ -67,7 +67,7 @@ def test_an_outage_of_terminals_is_told_to_merchants(world: World) -> None:
 def test_an_outage_of_all_is_told_to_subscribers(
     world: World, segments: list[str], regions: list[str], audience: str
 ) -> None:
-    """The general notice comes first, to whom the incident concerns; the template narrows it where it spares anybody."""
+    """The general notice comes first, to whom the incident concerns; the template narrows it where it spares some."""
     incident = world.incident(segments=segments, regions=regions)
     assert begins_with(world, incident) == ("outage", audience, None)
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
+from notifiers.base import Channel
+from statuspage.clock import FrozenClock
 from statuspage.db import Sessions, transaction
 from statuspage.domain.campaign import CampaignState
-from statuspage.models import Campaign, Incident
+from statuspage.models import Campaign, Delivery, Incident
 from statuspage.models.types import new_public_id
+from statuspage.services import campaigns
+from statuspage.services.actor import CLI
 from statuspage.services.counts import Moves, place
 from tests.web.site import MANY, Browser, declare
 
@@ -174,3 +179,58 @@ def test_the_draft_form_offers_first_what_suits_the_incident(engineer: Browser) 
     incident = declare(engineer, "data_sim_outage")
     engineer.get(f"/console/campaigns/new?incident={incident}")
     assert engineer.filled("/console/campaigns/new")["template"] == ["merchants"]
+
+
+@pytest.mark.usefixtures("told_people")
+def test_campaigns_of_one_name_are_told_apart(engineer: Browser, sessions: Sessions, clock: FrozenClock) -> None:
+    """The list says channels, audience and when each was drafted; of one by command line it says who that was."""
+    _draft(engineer)
+    with transaction(sessions) as session:
+        incident = session.scalars(select(Incident)).one()
+        template = campaigns.get_message_template(session, "merchants")
+        drafted = campaigns.draft_campaign(
+            session, CLI, incident, template, channels=[Channel.EMAIL], now=clock.advance(timedelta(minutes=3))
+        )
+        drafted.name = "outage"
+        address = f"/console/campaigns/{drafted.public_id}"
+    rows = engineer.get("/console/campaigns").text.split("<tbody")[1].split("<tr")
+    assert "E-mail · <code>segment = pos_m2m</code> · drafted 22.11 10:23 MSK" in rows[1]
+    assert "SMS · <code>not segment = pos_m2m</code> · drafted 22.11 10:20 MSK" in rows[2]
+    assert "<dd>command line of the server</dd>" in engineer.get(address).text
+
+
+@pytest.mark.usefixtures("told_people")
+def test_the_page_says_what_quiet_hours_hold_back(engineer: Browser, sessions: Sessions, clock: FrozenClock) -> None:
+    """How many SMS wait, that quiet hours are the reason, when they go; a page that waits for morning asks seldom."""
+    address = _draft(engineer)
+    with transaction(sessions) as session:
+        campaign = session.scalars(select(Campaign)).one()
+        campaign.state, campaign.started_at = CampaignState.RUNNING, clock.now()
+        morning = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
+        for n in range(2):
+            session.add(
+                Delivery(
+                    campaign_id=campaign.id,
+                    channel="sms",
+                    contact_id=n,
+                    address=None,
+                    address_hash=f"hash{n}",
+                    locale="ru",
+                    time_zone="Europe/Moscow",
+                    state="pending",
+                    not_before=morning,
+                )
+            )
+        moves = Moves()
+        moves.add(place(campaign.id, "sms", "pending"), 2)
+        moves.write(session)
+    page = engineer.get(address).text
+    assert "Quiet hours hold back 2 SMS: they go 23.11 08:00 MSK." in page
+    assert 'hx-trigger="every 30s"' in page
+    with transaction(sessions) as session:
+        first = session.scalars(select(Delivery).order_by(Delivery.id)).first()
+        assert first is not None
+        first.time_zone, first.not_before = "Asia/Vladivostok", datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
+    shown = engineer.get(f"{address}/progress").text
+    assert "the first go 23.11 01:00 MSK, the last 23.11 08:00 MSK" in shown
+    assert "messages went out" in shown

@@ -23,7 +23,9 @@ from statuspage.services import (
     counts,
     incidents,
     quiet_hours,
+    quiet_wait,
     recipients,
+    report_acts,
 )
 from statuspage.services.campaigns import Edit
 from statuspage.services.earlier_notices import earlier_notices
@@ -179,7 +181,8 @@ def page(public_id: str, error: RuleError | None, counted: object = None) -> str
             placeholders=campaign_texts.PLACEHOLDERS,
             worked_on=person().id in approval.authors(session, campaign),
             approver=_name(session, campaign.approved_by),
-            author=_name(session, campaign.author_id),
+            author=_who(session, campaign, "drafted") or _name(session, campaign.author_id),
+            released_by=_who(session, campaign, "break_glass"),
             woken_by=_name(session, campaign.quiet_override_by),
             quiet=wiring().settings,
             quiet_decidable=campaign.state in quiet_hours.DECIDABLE and Channel.SMS in campaign.channels,
@@ -194,7 +197,8 @@ def _progress(session: Session, campaign: Campaign) -> dict[str, object]:
     live = campaign.state in (CampaignState.RUNNING, CampaignState.PAUSED) or (
         campaign.state is CampaignState.CANCELLED and course(found).way > 0
     )
-    return {"counts": found, "course": course(found), "live": live}
+    held = quiet_wait.waiting(session, campaign, wiring().settings, now=now())
+    return {"counts": found, "course": course(found), "live": live, "held": held}
 
 
 def _newer_file(session: Session, campaign: Campaign) -> bool:
@@ -228,6 +232,12 @@ def _new_page(incident_id: str, error: RuleError | None) -> str:
 def _name(session: Session, user_id: int | None) -> str:
     user = session.get(User, user_id) if user_id is not None else None
     return user.name if user is not None else ""
+
+
+def _who(session: Session, campaign: Campaign, act: str) -> str:
+    """Who did it, in words also where it was no person who had logged in."""
+    by = approval.done_by(session, campaign, act)
+    return "" if by is None else shell.actor_name(report_acts.people(session, [by]), by)
 
 
 def _has(form: Fields, field: str) -> bool:
