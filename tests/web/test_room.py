@@ -13,7 +13,7 @@ from sqlalchemy import inspect, select
 from statuspage.clock import FrozenClock
 from statuspage.config import Settings
 from statuspage.db import Sessions, transaction
-from statuspage.domain.incident import CauseCategory
+from statuspage.domain.incident import CauseCategory, IncidentState
 from statuspage.i18n import gettext
 from statuspage.models import AuditEntry, GracePolicy, Incident, LocalizedText
 from statuspage.publish.publisher import current_site
@@ -157,6 +157,18 @@ def test_the_room_leads_to_the_texts_of_the_other_channels(
     found = links.findall(engineer.get(f"/console/incidents/{declare(engineer)}").text)
     assert len(found) == 4 * 3
     assert set(found) == {path for path in current_site(sessions, settings, clock).artifacts if "/text/" in path}
+
+
+def test_ways_to_pay_are_shown_while_it_is_open(engineer: Browser, sessions: Sessions) -> None:
+    """Once it is over nobody checks ways any more, and "unknown" would raise an alarm about nothing."""
+    address = f"/console/incidents/{declare(engineer)}"
+    ways = [f"<h3>{gettext('en', 'console.room.ways')}", gettext("en", "console.room.uncovered", n=20)]
+    room = engineer.get(address).text
+    assert all(words in room for words in ways)
+    with transaction(sessions) as session:
+        session.scalars(select(Incident)).one().state = IncidentState.RESOLVED
+    room = engineer.get(address).text
+    assert not any(words in room for words in ways)
 
 
 def test_the_menu_folds_without_a_script(engineer: Browser) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from statuspage.domain.errors import RuleError
-from statuspage.domain.incident import BROKEN, ENDED, IncidentState, Publication, cause_unsaid
+from statuspage.domain.incident import BROKEN, ENDED, OPEN, IncidentState, Publication, cause_unsaid
 from statuspage.domain.playbook import open_gate
 from statuspage.domain.proof import Fact
 from statuspage.domain.roles import Permission
@@ -125,8 +125,8 @@ def _what_people_see(session: Session, incident: Incident) -> dict[str, object]:
         "seen": _seen(session, incident),
         "states": [(named[key], state) for key, state in components.states_of(session, incident).items()],
         "not_affected": [named.get(key, key) for key in incident.not_affected],
-        "ways": _ways(session),
-        "uncovered": _uncovered(session, incident),
+        "ways": _ways(session) if incident.state in OPEN else [],
+        "uncovered": _uncovered(session, incident) if incident.state in OPEN else [],
         "promises": _promises(session, incident),
         "dunning": _dunning(session, incident),
         "asked": _asked(session, incident),
