@@ -212,7 +212,7 @@ def _told(session: Session, contacts: Sequence[Contact], named: Named, *, sees_a
         (channel, one): reason
         for channel, one, reason in session.execute(
             select(Suppression.channel, Suppression.address_hash, Suppression.reason).where(
-                Suppression.address_hash.in_(hashes)
+                Suppression.channel.in_([channel.value for channel in Channel]), Suppression.address_hash.in_(hashes)
             )
         )
     }
