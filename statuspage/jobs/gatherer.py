@@ -19,9 +19,9 @@ from statuspage.services import expansion
 from statuspage.services.expansion import Staged
 
 STRETCHES = (500, 10_000, 30_000, 100_000, 300_000)
-"""Lines. The first is small, so that the first message is at the provider before the audience is walked. Each of the next
-is gathered in about the time in which the one before is stored: nothing waits. The last are large, because each goes
-once through the whole of the unique index."""
+"""Lines. The first is small, so that the first message is at the provider before the audience is walked. Each of the
+next is gathered in about the time in which the one before is stored: nothing waits. The last are large, because each
+goes once through the whole of the unique index."""
 
 
 @dataclass(frozen=True)
