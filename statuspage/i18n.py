@@ -22,6 +22,7 @@ LANGUAGE_NAMES: Mapping[str, str] = {"ru": "Русский", "zh": "中文", "en
 _CLDR: Mapping[str, str] = {"ru": "ru", "zh": "zh_Hans", "en": "en"}
 _CATEGORIES = frozenset(("zero", "one", "two", "few", "many", "other"))
 _SLOT = re.compile(r"\{([a-z_]+)\}")
+_AFTER_NUMBER = re.compile(r"(?<=\d) ")
 
 # A message is a sentence, or one sentence for each plural category of the language.
 Message = str | Mapping[str, str]
@@ -110,6 +111,11 @@ def listed(locale: str, names: Sequence[str], *, most: int | None = None, openin
 def lowered(name: str) -> str:
     """A name inside a sentence, unless it is an abbreviation such as SMS or a brand such as iPay."""
     return name if name[1:2].isupper() or not name[1:2].isalpha() else name[:1].lower() + name[1:]
+
+
+def together(text: str) -> str:
+    """The text without places to break a line between a number and what it counts."""
+    return _AFTER_NUMBER.sub("\N{NO-BREAK SPACE}", text)
 
 
 def nearest(locale: str, written: Collection[str], default: str) -> str:

@@ -216,6 +216,12 @@ class Reader:
     def front_routes(self, kind: RouteKind) -> list[RouteView]:
         return ways.front_list(self.view, kind)
 
+    def ways_lead(self) -> str:
+        """What to know before the list of ways to pay."""
+        if self.states_matter:
+            return self.plain("route.lead")
+        return self.plain("route.calm" if self.crediting is None else "route.repaired")
+
     def credit(self, route: RouteView) -> str:
         """What the reader needs to know about paying this way now, in a few words; empty when that is nothing."""
         told = ways.says(self.view, route)
@@ -266,8 +272,9 @@ class Reader:
         young = "_new" if len(component.days) < DAYS else ""
         days = self.plain("component.last", n=DAYS)
         if not n:
-            return self.plain(f"component.quiet{young}", days=days)
-        return self.plain(f"component.disturbed{young}", n=n, days=days, duration=self.moments.duration(length))
+            return i18n.together(self.plain(f"component.quiet{young}", days=days))
+        duration = self.moments.duration(length)
+        return i18n.together(self.plain(f"component.disturbed{young}", n=n, days=days, duration=duration))
 
     def recent(self) -> list[IncidentView]:
         """Closed incidents that still stand on the front page, the latest first."""
