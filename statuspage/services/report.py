@@ -86,6 +86,8 @@ class CampaignResult:
     finished_at: datetime | None
     channels: tuple[ChannelResult, ...]
     purpose: str = ""
+    people: int = 0
+    """Told by whichever channel: who got an SMS and a mail is one person."""
 
 
 @dataclass(frozen=True)
@@ -264,9 +266,15 @@ def _campaigns(session: Session, incident: Incident, acts: Acts) -> tuple[Campai
             finished_at=row.finished_at,
             channels=tuple(_channel(session, row, channel) for channel in row.channels),
             purpose=row.purpose,
+            people=_people(session, row),
         )
         for row in rows
     )
+
+
+def _people(session: Session, campaign: Campaign) -> int:
+    told = (Delivery.campaign_id == campaign.id, Delivery.state.in_([state.value for state in TOLD]))
+    return session.scalar(select(func.count(Delivery.contact_id.distinct())).where(*told)) or 0
 
 
 def _released_by(campaign: Campaign, names: dict[int, str], acts: Acts) -> str | None:

@@ -94,6 +94,7 @@ def _campaign(purpose: str, kind: CampaignKind, *channels: ChannelResult, glass:
         finished_at=at(1.5),
         channels=channels,
         purpose=purpose,
+        people=86_234 if len(channels) > 1 else 81_234,
     )
 
 

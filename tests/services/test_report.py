@@ -18,7 +18,7 @@ from statuspage.domain.campaign import CampaignKind, CampaignState, priority
 from statuspage.domain.errors import NotAllowed
 from statuspage.domain.incident import IncidentState
 from statuspage.domain.route import RouteState
-from statuspage.models import Campaign, CampaignCount, Incident, MessageTemplate
+from statuspage.models import Campaign, CampaignCount, Delivery, Incident, MessageTemplate
 from statuspage.publish import report as words
 from statuspage.publish.report import Report
 from statuspage.services import campaigns, grace, grace_policies, lifecycle, playbook, report_acts, routes
@@ -165,3 +165,31 @@ def test_only_who_may_see_reports(world: World) -> None:
         incident = world.declare(session, world.actor(session, "engineer"))
         with pytest.raises(NotAllowed):
             words.build(session, PUBLIC, incident, OPERATOR, world.clock.now())
+
+
+def test_who_got_an_sms_and_a_mail_is_one_person(world: World) -> None:
+    """Messages are counted by channel, people once; whoever was left out or could not be reached is none of them."""
+    told = ((1, "sms", "delivered"), (1, "email", "accepted"), (2, "sms", "failed"), (2, "email", "sent"))
+    others = ((3, "sms", "suppressed"), (4, "sms", "unknown"), (5, "email", "pending"))
+    with transaction(world.sessions) as session:
+        incident = world.declare(session, world.actor(session, "engineer"))
+        _campaign(session, incident)
+        campaign = session.scalars(select(Campaign)).one()
+        for contact, channel, state in (*told, *others):
+            session.add(
+                Delivery(
+                    campaign_id=campaign.id,
+                    channel=channel,
+                    contact_id=contact,
+                    address_hash=f"h{contact}",
+                    locale="ru",
+                    time_zone="Europe/Moscow",
+                    state=state,
+                    not_before=NOW,
+                )
+            )
+        session.flush()
+        report = words.build(session, CLI, incident, OPERATOR, world.clock.now())
+    assert report.facts.campaigns[0].people == 2
+    page = words.html(report, i18n.Moments("ru", ZoneInfo("Europe/Moscow"), report.as_of), "Demo").decode()
+    assert "Сообщено 2 людям: получивший и SMS, и письмо считается один раз." in page
