@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Select, and_, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Select, and_, except_, func, select
+from sqlalchemy.orm import Session
 
 from statuspage.domain import clocks
 from statuspage.domain.campaign import CampaignKind, CampaignState
@@ -17,6 +17,7 @@ from statuspage.models import AuditEntry, Campaign, Delivery, Incident, Incident
 from statuspage.services import counts
 from statuspage.services.operator_facts import OperatorFacts
 
+AT_ONCE = 1_000
 REPORT_FILED = "report.filed"
 """The audit action that stops a report's clock; its detail names the report."""
 
@@ -101,7 +102,10 @@ def _end_told_at(
     since = notice.started_at
     later = [end for end, _ in ends if since is not None and end.started_at is not None and end.started_at >= since]
     at = [end.first_accepted_at for end in later if end.first_accepted_at is not None]
-    if not at or _somebody_missing(session, notice, channel, later):
+    # Whom one of them spared stands in another of the incident's, which, if it is among them, has let nobody down.
+    whole = not any(_drops(session, end, channel) for end in later)
+    plain = whole and (len(later) == len(ends) or not any(_spares(session, end, channel) for end in later))
+    if not at or (not (its and whole) and _somebody_missing(session, notice, channel, later, plain=plain)):
         return None
     return min(at)
 
@@ -112,22 +116,37 @@ def _spares(session: Session, end: Campaign, channel: str) -> bool:
     return sum(spared) > 0
 
 
-def _somebody_missing(session: Session, notice: Campaign, channel: str, ends: list[Campaign]) -> bool:
-    """Whether anybody whom the notice reached, and who may still be written to, stands in none of the end notices."""
-    end = aliased(Delivery)
-    cancelled = [one.id for one in ends if one.state is CampaignState.CANCELLED]
-    dropped = or_(
-        end.state == DeliveryState.CANCELLED, and_(end.state == DeliveryState.PENDING, end.campaign_id.in_(cancelled))
-    )
-    knows = select(end.id).where(
-        end.campaign_id.in_([one.id for one in ends]),
-        end.channel == Delivery.channel,
-        end.address_hash == Delivery.address_hash,
-        end.dedupe == "",
-        ~and_(dropped, end.attempt == 0),
-        func.coalesce(end.reason, "") != Reason.END_TOLD,
-    )
-    return session.scalar(_still_reached(notice, channel).where(~knows.exists()).limit(1)) is not None
+def _drops(session: Session, end: Campaign, channel: str) -> bool:
+    """Whether it may have let somebody down who stands in it."""
+    lost = (one for one in counts.read(session, end.id) if one.state is DeliveryState.CANCELLED)
+    return end.state is CampaignState.CANCELLED or any(one.channel == channel for one in lost)
+
+
+def _somebody_missing(session: Session, notice: Campaign, channel: str, ends: list[Campaign], *, plain: bool) -> bool:
+    """Whether anybody whom the notice reached, and who may still be written to, stands in none of the end notices.
+
+    A million people are not looked up one by one: sets are compared, which both databases do in one pass; over the
+    unique index alone, and in its order, where it is `plain` that whoever has a row in an end notice is told.
+    """
+    told = select(Delivery.address_hash).where(Delivery.campaign_id == notice.id, Delivery.channel == channel)
+    refused = select(Suppression.address_hash).where(Suppression.channel == channel)
+    missing = except_(told, *(_knows(end, channel, plain=plain) for end in ends), refused)
+    for hashes in session.scalars(missing.order_by(missing.selected_columns.address_hash)).partitions(AT_ONCE):
+        reached = _reached_by(notice, channel).where(Delivery.address_hash.in_(hashes))
+        if session.scalar(reached.limit(1)) is not None:
+            return True
+    return False
+
+
+def _knows(end: Campaign, channel: str, *, plain: bool) -> Select[str]:
+    """Address hashes of those who stand in it; unless `plain`, without whom it dropped untried or spared."""
+    standing = select(Delivery.address_hash).where(Delivery.campaign_id == end.id, Delivery.channel == channel)
+    if plain:
+        return standing
+    never = (DeliveryState.CANCELLED, DeliveryState.PENDING)
+    dropped = never if end.state is CampaignState.CANCELLED else never[:1]
+    untried = and_(Delivery.state.in_(dropped), Delivery.attempt == 0)
+    return standing.where(~untried, func.coalesce(Delivery.reason, "") != Reason.END_TOLD)
 
 
 def _reached(session: Session, campaign: Campaign) -> set[str]:
@@ -153,19 +172,18 @@ def _reaches_all(session: Session, end: Campaign) -> set[str]:
 
 def _may_be_told(session: Session, campaign: Campaign, channel: str) -> bool:
     """Whether anybody it reached may still be written to: who opted out since, or is erased, is owed nothing."""
-    return session.scalar(_still_reached(campaign, channel).limit(1)) is not None
-
-
-def _still_reached(campaign: Campaign, channel: str) -> Select[int]:
     refused = select(Suppression.address_hash).where(
         Suppression.channel == Delivery.channel, Suppression.address_hash == Delivery.address_hash
     )
+    return session.scalar(_reached_by(campaign, channel).where(~refused.exists()).limit(1)) is not None
+
+
+def _reached_by(campaign: Campaign, channel: str) -> Select[int]:
     return select(Delivery.id).where(
         Delivery.campaign_id == campaign.id,
         Delivery.channel == channel,
         Delivery.state.in_(REACHED),
         Delivery.address.is_not(None),
-        ~refused.exists(),
     )
 
 
