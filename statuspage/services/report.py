@@ -250,6 +250,7 @@ def _campaigns(session: Session, incident: Incident, acts: Acts) -> tuple[Campai
     people = {one for row in rows for one in (row.author_id, row.approved_by) if one is not None}
     query = select(User.id, User.public_id).where(User.id.in_(people))
     names = dict(session.execute(query).all())
+    results = {row.id: tuple(_channel(session, row, channel) for channel in row.channels) for row in rows}
     return tuple(
         CampaignResult(
             public_id=row.public_id,
@@ -264,17 +265,22 @@ def _campaigns(session: Session, incident: Incident, acts: Acts) -> tuple[Campai
             break_glass_reason=row.break_glass_reason,
             started_at=row.started_at,
             finished_at=row.finished_at,
-            channels=tuple(_channel(session, row, channel) for channel in row.channels),
+            channels=results[row.id],
             purpose=row.purpose,
-            people=_people(session, row),
+            people=_people(session, row, results[row.id]),
         )
         for row in rows
     )
 
 
-def _people(session: Session, campaign: Campaign) -> int:
-    told = (Delivery.campaign_id == campaign.id, Delivery.state.in_([state.value for state in TOLD]))
-    return session.scalar(select(func.count(Delivery.contact_id.distinct())).where(*told)) or 0
+def _people(session: Session, campaign: Campaign, channels: tuple[ChannelResult, ...]) -> int:
+    told = [one.told for one in channels if one.told]
+    if len(told) < 2:  # by one channel nobody is told twice
+        return sum(told)
+    # Not by the index, whose order is that of the hashes: among a million rows that takes ten times as long.
+    here = (Delivery.campaign_id + 0 == campaign.id, Delivery.state.in_([state.value for state in TOLD]))
+    people = select(Delivery.contact_id).where(*here).group_by(Delivery.contact_id).subquery()
+    return session.scalar(select(func.count()).select_from(people)) or 0
 
 
 def _released_by(campaign: Campaign, names: dict[int, str], acts: Acts) -> str | None:

@@ -72,7 +72,7 @@ def test_figures_follow_the_rows(world: World) -> None:
     assert facts.first_page_after_declaration == timedelta(0)
     assert (facts.compliance.due, facts.compliance.on_time) == (2, 1)
     channel = facts.campaigns[0].channels[0]
-    assert (channel.total, channel.told) == (100, 90)
+    assert (channel.total, channel.told, facts.campaigns[0].people) == (100, 90, 90)
     assert [line.cause for line in facts.grace[0].ledger] == ["declared"]
     assert facts.audit_holds
     assert facts.audit_entries >= 2
@@ -175,6 +175,8 @@ def test_who_got_an_sms_and_a_mail_is_one_person(world: World) -> None:
         incident = world.declare(session, world.actor(session, "engineer"))
         _campaign(session, incident)
         campaign = session.scalars(select(Campaign)).one()
+        campaign.channels = ["sms", "email"]
+        session.add(CampaignCount(campaign_id=campaign.id, channel="email", state="sent", reason="", n=2))
         for contact, channel, state in (*told, *others):
             session.add(
                 Delivery(
@@ -190,6 +192,7 @@ def test_who_got_an_sms_and_a_mail_is_one_person(world: World) -> None:
             )
         session.flush()
         report = words.build(session, CLI, incident, OPERATOR, world.clock.now())
-    assert report.facts.campaigns[0].people == 2
+    by_both = report.facts.campaigns[0]
+    assert ([one.told for one in by_both.channels], by_both.people) == ([90, 2], 2)
     page = words.html(report, i18n.Moments("ru", ZoneInfo("Europe/Moscow"), report.as_of), "Demo").decode()
     assert "Сообщено 2 людям: получивший и SMS, и письмо считается один раз." in page
