@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from notifiers.base import Channel, Notifier, Query, Receipt
 from notifiers.fake import FakeNotifier
 from statuspage.clock import FrozenClock
 from statuspage.db import Sessions, transaction
-from statuspage.jobs import sender
+from statuspage.jobs import overdue, sender
 from statuspage.jobs.options import EngineOptions
 from statuspage.jobs.overdue import ask_about_overdue
 from statuspage.jobs.turn import Means
@@ -29,9 +30,11 @@ class Telling(FakeNotifier):
     def __init__(self, channel: Channel) -> None:
         super().__init__(channel)
         self.asked: list[int] = []
+        self.batches: list[int] = []
 
     async def reconcile(self, queries: Sequence[Query]) -> list[Receipt]:
         self.asked += [query.delivery_id for query in queries]
+        self.batches.append(len(queries))
         return await super().reconcile(queries)
 
 
@@ -75,3 +78,31 @@ def test_lost_receipts_are_asked_for(
     assert world.counted(campaign) == {"accepted": 4, "sent": 1, "delivered": 1}
     assert email.asked == []
     assert len(sms.sent) == 3
+
+
+def test_many_are_found_in_one_pass(
+    sessions: Sessions, clock: FrozenClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deliveries are read through once for several batches; when there may be more, once again, at once."""
+    monkeypatch.setattr(overdue, "BATCH", 2)
+    monkeypatch.setattr(overdue, "FOUND_AT_ONCE", 6)
+    world, configured = World(sessions), settings(tmp_path)
+    world.people(*(Person(n) for n in range(9)))
+    campaign = world.start(world.incident(), configured, channels=(Channel.SMS,))
+    sms = Telling(Channel.SMS)
+    given = {Channel.SMS: sms}
+    send_until(sessions, configured, given, clock, lambda: world.counted(campaign) == {"accepted": 9}, options=FAST)
+    passes: list[int] = []
+
+    def counted(*given: Any) -> list[Query]:
+        found = read(*given)
+        passes.append(len(found))
+        return found
+
+    read = overdue._overdue
+    monkeypatch.setattr(overdue, "_overdue", counted)
+    clock.advance(timedelta(hours=1, minutes=1))
+    send_until(sessions, configured, given, clock, lambda: len(sms.asked) == 9, options=FAST)
+    assert passes == [6, 3]
+    assert sms.batches == [2, 2, 2, 2, 1]
+    assert len(set(sms.asked)) == 9
