@@ -8,6 +8,7 @@ from contextlib import closing
 from datetime import timedelta
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from notifiers.base import Channel
 from statuspage.clock import Clock
@@ -70,6 +71,10 @@ class Expander:
             self._expand(campaign_id, held, stopped)
         except LeaseLost:
             logger.warning("expansion.lease_lost", owner_id=self._owner)
+        except DBAPIError:
+            # A connection that was lost took its table along; the next run begins with new ones.
+            self.close()
+            raise
         finally:
             with self._turnstile.transaction(self._sessions) as session:
                 leases.release(session, held, now=self._clock.now())

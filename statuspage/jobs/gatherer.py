@@ -92,9 +92,7 @@ class Gatherer:
             bound = self._sessions.kw["bind"]
             engine = make_engine(bound.url.render_as_string(hide_password=False), pool_size=1)
             write_lazily(engine, durable=False)
-            self._engines.append(engine)
-        tables = [make_sessions(engine) for engine in self._engines]
-        for table in tables:
-            with self._turnstile.transaction(table) as session:
+            with self._turnstile.transaction(make_sessions(engine)) as session:
                 expansion.prepare(session)
-        return tables
+            self._engines.append(engine)
+        return [make_sessions(engine) for engine in self._engines]

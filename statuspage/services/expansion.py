@@ -46,7 +46,8 @@ class Staged:
 
 
 def prepare(session: Session) -> None:
-    """Make this connection's temporary table."""
+    """Make this connection's temporary table, once: another connection has none, and whoever uses it fails instead of
+    storing nobody in the place of those who were gathered."""
     number = "n INTEGER PRIMARY KEY" if is_sqlite(session) else "n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
     session.execute(text(_TABLE.format(number=number)))
 
@@ -183,7 +184,7 @@ def _keep_to_ceiling(
 
 
 _TABLE = (
-    "CREATE TEMPORARY TABLE IF NOT EXISTS expansion_stage ({number}, contact_id INTEGER, address VARCHAR(254), "
+    "CREATE TEMPORARY TABLE expansion_stage ({number}, contact_id INTEGER, address VARCHAR(254), "
     "address_hash VARCHAR(40), locale VARCHAR(10), time_zone VARCHAR(60), state VARCHAR(12), reason VARCHAR(40))"
 )
 _EMPTY = text("DELETE FROM expansion_stage")

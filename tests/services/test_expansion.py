@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from notifiers.base import Channel
 from statuspage.clock import FrozenClock
@@ -106,6 +109,51 @@ def test_a_sign_up_outweighs_a_refusal_in_the_file(world: World, configured: Set
     told = {row.address for row in world.deliveries(public_id) if row.state == "pending"}
     assert told == {"user1@example.test", "user3@example.test"}
     assert world.counted(public_id) == world.states(public_id) == {"pending": 2, "suppressed:no_consent": 1}
+
+
+def test_a_connection_makes_its_table_once(
+    world: World, configured: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many steps the sign-ups take, they use the tables that are there."""
+    monkeypatch.setattr(expansion, "SIGN_UPS_AT_ONCE", 2)
+    made: list[object] = []
+    prepare = expansion.prepare
+
+    def counted(session: Session) -> None:
+        made.append(session)
+        prepare(session)
+
+    monkeypatch.setattr(expansion, "prepare", counted)
+    for number in range(9):
+        world.sign_up(number)
+    public_id = world.start(world.incident(), configured, channels=(Channel.EMAIL,))
+    world.expand(public_id, configured)
+    assert world.states(public_id) == {"pending": 9}
+    assert len(made) == 2
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_lost_connection_loses_nobody(world: World, configured: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between gathering and storing the connection goes, and with it those who were gathered: the step fails, and the
+    next run gathers them again."""
+    world.people(*(Person(n) for n in range(60)))
+    public_id = world.start(world.incident(), configured)
+    store = expansion.store
+
+    def lost(session: Session, *given: Any, **named: Any) -> int:
+        monkeypatch.setattr(expansion, "store", store)
+        session.connection().invalidate()
+        session.rollback()
+        return store(session, *given, **named)
+
+    monkeypatch.setattr(expansion, "store", lost)
+    running = an_expander(world, configured)
+    with pytest.raises(DBAPIError):
+        running.run(lambda: False)
+    while running.run(lambda: False):
+        pass
+    running.close()
+    assert world.counted(public_id) == world.states(public_id) == {"pending": 120}
 
 
 @pytest.mark.usefixtures("small_steps")
