@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy.orm import Session
 
@@ -16,7 +17,7 @@ from notifiers.base import Channel
 from notifiers.text import count, normalise
 from statuspage.config import Settings
 from statuspage.domain import message
-from statuspage.domain.errors import RuleError
+from statuspage.domain.errors import RuleError, check_all
 from statuspage.models import Campaign, Incident, MessageTemplate
 from statuspage.services import campaign_values, texts
 from statuspage.services.campaign_values import Values
@@ -61,14 +62,18 @@ def copy_template(session: Session, campaign: Campaign, template: MessageTemplat
 
 
 def write_draft(session: Session, campaign: Campaign, bodies: Bodies, now: datetime) -> None:
-    """Keep what a person wrote. RuleError names the field and what is wrong with it."""
+    """Keep what a person wrote. RuleError names each field and what is wrong with it."""
+    unknown = [field for field in bodies if field not in ESCAPES]
+    if unknown:
+        raise RuleError("campaign.unknown_field", f"{unknown[0]}: use one of {', '.join(ESCAPES)}.", unknown[0])
+    check_all(partial(_check, field, locale, body) for field, each in bodies.items() for locale, body in each.items())
     for field, each in bodies.items():
-        if field not in ESCAPES:
-            raise RuleError("campaign.unknown_field", f"{field}: use one of {', '.join(ESCAPES)}.", field)
-        for locale, body in each.items():
-            check = message.check_subject if field == "subject" else message.check_text
-            check(body, f"{field}.{locale}", LIMITS[field], PLACEHOLDERS)
         texts.write(session, "campaign", campaign.id, _DRAFT + field, dict(each), _source(each), now)
+
+
+def _check(field: str, locale: str, body: str) -> None:
+    check = message.check_subject if field == "subject" else message.check_text
+    check(body, f"{field}.{locale}", LIMITS[field], PLACEHOLDERS)
 
 
 def draft(session: Session, campaign: Campaign) -> dict[str, Texts]:

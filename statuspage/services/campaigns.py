@@ -14,7 +14,7 @@ from notifiers.base import Channel
 from statuspage.domain.campaign import EDITABLE, OVER, CampaignKind, CampaignState, priority
 from statuspage.domain.consent import LegalBasis
 from statuspage.domain.delivery import REACHED, RESEND_UNKNOWN, DeliveryState, Reason
-from statuspage.domain.errors import NotFound, RuleError
+from statuspage.domain.errors import NotFound, RuleError, check_all
 from statuspage.domain.roles import Permission
 from statuspage.models import Campaign, Incident, MessageTemplate
 from statuspage.services import audience_sql, audit, campaign_course, campaign_templates, campaign_texts, counts
@@ -204,31 +204,53 @@ def _kind(incident: Incident, template: MessageTemplate, told_by: Campaign | Non
 
 
 def _apply(session: Session, campaign: Campaign, edit: Edit, now: datetime) -> None:
-    if edit.texts is not None:
-        campaign_texts.write_draft(session, campaign, edit.texts, now)
-    if edit.audience is not None:
-        if campaign.told_by_id is not None:
-            raise RuleError(
-                "campaign.audience_fixed",
-                "audience: an end notice goes to those who were told, and to all of them.",
-                "audience",
-            )
-        campaign.audience = audience_sql.check_expression(session, edit.audience)
-    if edit.channels is not None:
-        campaign.channels = [channel.value for channel in _channels(edit.channels)]
-    if edit.name is not None:
-        campaign.name = line(edit.name, "campaign_name", NAME_LENGTH) or campaign.name
-    if edit.cost_ceiling is not None:
-        if edit.cost_ceiling < 0:
-            said = f"cost_ceiling: {edit.cost_ceiling} is below 0. Give 0 or more."
-            raise RuleError("campaign.bad_ceiling", said, "cost_ceiling", {"value": edit.cost_ceiling})
-        campaign.cost_ceiling, campaign.estimated = edit.cost_ceiling.quantize(MONEY), {}
-    if edit.validity_seconds is not None:
-        if not 60 <= edit.validity_seconds <= LONGEST_VALIDITY_SECONDS:
-            minutes, most = edit.validity_seconds // 60, LONGEST_VALIDITY_SECONDS // 60
-            said = f"validity_minutes: {minutes} is not within 1 to {most}."
-            raise RuleError("campaign.bad_validity", said, "validity_minutes", {"value": minutes, "limit": most})
-        campaign.validity_seconds = edit.validity_seconds
+    """All that is wrong with it is said at once; nothing of it is kept then."""
+
+    def texts() -> None:
+        campaign_texts.write_draft(session, campaign, edit.texts or {}, now)
+
+    def audience() -> None:
+        if edit.audience is not None:
+            campaign.audience = _audience(session, campaign, edit.audience)
+
+    def channels() -> None:
+        if edit.channels is not None:
+            campaign.channels = [channel.value for channel in _channels(edit.channels)]
+
+    def name() -> None:
+        campaign.name = line(edit.name or "", "campaign_name", NAME_LENGTH) or campaign.name
+
+    def ceiling() -> None:
+        if edit.cost_ceiling is not None:
+            campaign.cost_ceiling, campaign.estimated = _ceiling(edit.cost_ceiling), {}
+
+    def validity() -> None:
+        if edit.validity_seconds is not None:
+            campaign.validity_seconds = _validity(edit.validity_seconds)
+
+    check_all((audience, channels, texts, name, ceiling, validity))
+
+
+def _audience(session: Session, campaign: Campaign, expression: str) -> str:
+    if campaign.told_by_id is not None:
+        said = "audience: an end notice goes to those who were told, and to all of them."
+        raise RuleError("campaign.audience_fixed", said, "audience")
+    return audience_sql.check_expression(session, expression)
+
+
+def _ceiling(amount: Decimal) -> Decimal:
+    if amount < 0:
+        said = f"cost_ceiling: {amount} is below 0. Give 0 or more."
+        raise RuleError("campaign.bad_ceiling", said, "cost_ceiling", {"value": amount})
+    return amount.quantize(MONEY)
+
+
+def _validity(seconds: int) -> int:
+    if not 60 <= seconds <= LONGEST_VALIDITY_SECONDS:
+        minutes, most = seconds // 60, LONGEST_VALIDITY_SECONDS // 60
+        said = f"validity_minutes: {minutes} is not within 1 to {most}."
+        raise RuleError("campaign.bad_validity", said, "validity_minutes", {"value": minutes, "limit": most})
+    return seconds
 
 
 def _channels(channels: Sequence[Channel]) -> list[Channel]:

@@ -197,7 +197,7 @@ def test_a_refused_act_reads_well(build: Build, person: Callable[..., str], loca
     ("locale", "said"),
     [
         ("ru", "{restored_at} – когда всё заработало. Сначала сообщите в инциденте, что снова работает. Тексты: SMS"),
-        ("zh", "{restored_at} – 恢复时间。请先在故障中宣布恢复。 所在文字：短信 (Русский)、短信 (English)。"),
+        ("zh", "{restored_at} – 恢复时间。请先在故障中宣布恢复。所在文字：短信 (Русский)、短信 (English)。"),
         ("en", "{restored_at} – when it worked again. Say first in the incident that it works again. Texts: SMS"),
     ],
 )
@@ -212,3 +212,15 @@ def test_the_preview_says_what_is_missing_and_where_it_comes_from(engineer: Brow
     shown = _alert(engineer.get(f"{address}/preview").text)
     assert said in shown, shown
     assert not RAW.search(PLACEHOLDER.sub("", shown)), shown
+
+
+def test_all_that_is_wrong_is_said_at_once(engineer: Browser) -> None:
+    """Who mends a draft at night mends it once: every field that a rule refuses is in one summary."""
+    address = _draft(engineer, declare(engineer))
+    engineer.get(address)
+    wrong = {"audience": "segment = prepayd", "sms.ru": "{untill}", "subject.en": "a {", "cost_ceiling": "-5"}
+    form = {**engineer.filled(f"{address}/edit"), **wrong, "channels": [], "validity_minutes": "0"}
+    page = engineer.post(f"{address}/edit", form).text
+    named = re.findall(r'<li><a href="#f-([^"]+)">', page)
+    assert set(named) == {*wrong, "channels", "validity_minutes"}
+    assert page.count('aria-invalid="true"') == len(named)
