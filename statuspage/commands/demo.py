@@ -89,4 +89,4 @@ def _tables(console: Console, story: Story, checks: list[Check]) -> None:
 def _show_logs(console: Console, directory: Path) -> None:
     for log in sorted(directory.glob("*.log")):
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
-        console.print(f"[dim]{log.name}[/dim]", *lines, sep="\n", highlight=False, markup=False)
+        console.print(log.name, *lines, sep="\n", style="dim", highlight=False, markup=False)

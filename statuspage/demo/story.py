@@ -167,12 +167,12 @@ class Story:
     def disturb(self) -> None:
         """The sender is killed twice while it sends; a subscriber answers STOP."""
         for share in (0.1, 0.35):
-            self._until("messages go out", self._out(share), 120)
+            self._until("messages go out", self._out(share), 120, self.twilio.taken)
             self._kill_sender()
         self.twilio.answer(self.stopped, OPERATOR_NUMBER, "СТОП", f"{self.base_url}/callbacks/twilio/inbound")
         self.say("a subscriber answered СТОП")
-        self._until("most are told", self._out(ENOUGH_TOLD), 180)
-        self._until("every merchant is told", self._tried("merchants"), 120)
+        self._until("most are told", self._out(ENOUGH_TOLD), 120, self.twilio.taken)
+        self._until("every merchant is told", self._tried("merchants"), 120, self.twilio.taken)
 
     def _out(self, share: float) -> Callable[[], bool]:
         """Whether `share` of the texts is out; nearly every line has a number of its own, terminals share theirs."""
@@ -203,8 +203,8 @@ class Story:
         notices = self._end_notices()
         for purpose, campaign in notices.items():
             self._campaign(campaign, purpose)
-        self._until("everybody who was told is told the end", self._tried(*notices), 300)
-        self._until("all callbacks are made", lambda: self.twilio.waiting() == 0, 60)
+        self._until("everybody who was told is told the end", self._tried(*notices), 120, self.twilio.taken)
+        self._until("all callbacks are made", lambda: self.twilio.waiting() == 0, 60, self.twilio.waiting)
         for campaign in notices.values():
             self._end(campaign)
         self._until("the leases of the killed senders have run out", lambda: not self._open(), 200)
@@ -244,11 +244,16 @@ class Story:
         self._until("the page says it is over", self._tells("/api/v2/incidents.json", '"resolved"'), 10)
         self.say("crediting is verified, the incident is resolved, the grace tail has begun")
 
-    def _until(self, what: str, holds: Callable[[], bool], seconds: float) -> None:
-        deadline = time.monotonic() + seconds
+    def _until(
+        self, what: str, holds: Callable[[], bool], seconds: float, moving: Callable[[], int] = lambda: 0
+    ) -> None:
+        """Wait, and give up after `seconds` in which `moving` stood still: a slow machine is none that hangs."""
+        seen, deadline = moving(), time.monotonic() + seconds
         while not holds():
+            if (now := moving()) != seen:
+                seen, deadline = now, time.monotonic() + seconds
             if time.monotonic() > deadline:
-                raise StoryError(f"{what}: not within {seconds:.0f} s")
+                raise StoryError(f"{what}: nothing moved for {seconds:.0f} s")
             time.sleep(0.1)
 
 
