@@ -69,7 +69,7 @@ def get_message_template(session: Session, key: str) -> MessageTemplate:
     if template is None:
         known = ", ".join(one.key for one in list_message_templates(session)) or "none"
         said = f"template: {key!r} is unknown. There are: {known}."
-        raise NotFound("message_template.not_found", said, "template", {"key": key[:60], "known": known})
+        raise NotFound("message_template.not_found", said, "template", {"name": key[:60], "known": known})
     return template
 
 

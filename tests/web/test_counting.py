@@ -148,3 +148,4 @@ def test_the_draft_form_says_whom_a_template_is_for(engineer: Browser) -> None:
     assert said("outage").startswith(f"not segment = pos_m2m – {MANY} people")
     assert said("merchants").startswith("segment = pos_m2m – 0 people")
     assert said("end") == "those whom the earlier campaign told"
+    assert "There is no template “gone”" in said("gone")

@@ -14,7 +14,7 @@ from werkzeug.datastructures import MultiDict
 
 from notifiers.base import Channel
 from statuspage.domain.audience import LONGEST, AudienceError, too_long
-from statuspage.domain.errors import RuleError
+from statuspage.domain.errors import NotFound, RuleError
 from statuspage.domain.roles import Permission
 from statuspage.services import audience_count, campaign_templates, campaigns, incidents
 from statuspage.services.audience_count import AudienceCount
@@ -61,7 +61,7 @@ def counted(public_id: str) -> ResponseReturnValue:
 @blueprint.get("/new/count")
 @access(Permission.CAMPAIGN_EDIT)
 def of_template() -> ResponseReturnValue:
-    """Whom a draft from a template would begin with."""
+    """Whom a draft from a template would begin with; of what is not there (any more) it says so."""
 
     def counted(session: Session, _text: str) -> AudienceCount | None:
         incident = incidents.get_incident(session, request.args.get("incident", "")[:40])
@@ -71,7 +71,10 @@ def of_template() -> ResponseReturnValue:
         expression = campaign_templates.audience(session, incident, template)
         return audience_count.count(session, actor(), expression, incident, _channels(request.args))
 
-    return _piece(_answer(request.args, counted))
+    try:
+        return _piece(_answer(request.args, counted))
+    except NotFound as error:
+        return _piece(Answer(error=error))
 
 
 def _of_campaign(session: Session, public_id: str, text: str, given: MultiDict[str, str]) -> AudienceCount:
