@@ -110,7 +110,7 @@ class Sender:
         try:
             await self._repeat("expansion", step, EXPAND_SECONDS)
         finally:
-            expander.close()
+            await asyncio.to_thread(expander.close)
 
     async def _asking(self, notifier: Notifier) -> None:
         async def step() -> bool:

@@ -54,7 +54,7 @@ class Chores:
             Task("receipts", 0.5, self.apply_receipts),
             Task("leases", 5.0, self.reap),
             Task("campaigns", 0.5, self.tend_campaigns),
-            Task("expansion", 2.0, lambda: self._expander.run(self._stopped)),
+            Task("expansion", 2.0, self.expand),
             Task("grace", 10.0, self.tick_grace),
             Task("playbook", 20.0, self.keep_proofs),
             Task("imports", 60.0, lambda: tend_imports(parts.sessions, parts.clock, self._stopped)),
@@ -77,6 +77,11 @@ class Chores:
             return applied == receipts.BATCH
 
         self._repeat(step)
+
+    def expand(self) -> None:
+        """Walk the audiences that no sender walks."""
+        while not self._stopped() and self._expander.run(self._stopped):
+            pass
 
     def keep_proofs(self) -> None:
         """Note when each row of a playbook was first seen proved."""

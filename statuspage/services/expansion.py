@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from notifiers.base import Channel
 from statuspage.config import Settings
 from statuspage.db import is_sqlite
-from statuspage.domain.campaign import CampaignState
+from statuspage.domain.campaign import CampaignKind, CampaignState
 from statuspage.domain.delivery import DeliveryState, Reason
 from statuspage.models import Campaign, Delivery, Line
 from statuspage.services import campaign_course, campaign_texts, counts, outbox, recipients
@@ -26,6 +26,15 @@ from statuspage.services.recipients import COLUMNS, Select
 from statuspage.services.rows import changed, moment
 
 SIGN_UPS_AT_ONCE = 20_000
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A campaign that somebody may expand who holds `lease`; the lower its `priority`, the more urgent it is."""
+
+    campaign_id: int
+    priority: int
+    lease: str
 
 
 @dataclass(frozen=True)
@@ -52,12 +61,23 @@ def prepare(session: Session) -> None:
     session.execute(text(_TABLE.format(number=number)))
 
 
-def next_campaign(session: Session, *, started_by: datetime) -> int | None:
-    """Row id of the most urgent campaign that was started by then and is still to be expanded."""
-    query = select(Campaign.id).where(
+def waiting(session: Session, *, started_by: datetime) -> list[Waiting]:
+    """What was started by then and is still to be expanded.
+
+    Of the end notices of one incident it is one after the other, to its end, because each leaves out whom the others
+    have told. First comes the one that was approved for the fewest people, which is the more specific: a merchant who
+    was told of the outage as a subscriber too hears its end in the words for merchants. One that is not started is not
+    waited for, since he might then hear nothing.
+    """
+    query = select(Campaign).where(
         Campaign.state == CampaignState.RUNNING, Campaign.expanded_at.is_(None), Campaign.started_at <= started_by
     )
-    return session.scalar(query.order_by(Campaign.priority, Campaign.id).limit(1))
+    found: dict[str, Waiting] = {}
+    for one in sorted(session.scalars(query), key=lambda one: (int(one.estimated.get("recipients", 0)), one.id)):
+        ends = one.kind is CampaignKind.END_NOTICE
+        lease = f"expand:ends:{one.incident_id}" if ends else f"expand:{one.id}"
+        found.setdefault(lease, Waiting(one.id, one.priority, lease))
+    return list(found.values())
 
 
 def next_stretch(session: Session, campaign: Campaign, size: int, after: int | None) -> Stretch | None:

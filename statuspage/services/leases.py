@@ -58,6 +58,14 @@ def take(session: Session, name: str, owner: str, length: timedelta, *, now: dat
     return Held(name, owner, session.scalars(select(Lease.epoch).where(Lease.name == name)).one())
 
 
+def is_free(session: Session, name: str, length: timedelta, *, now: datetime) -> bool:
+    """Whether `take` would get it, as far as that can be read: to ask writes nothing and waits for nobody."""
+    held = select(Lease.name).where(
+        Lease.name == name, Lease.owner != NOBODY, Lease.until > now, Lease.until <= now + BEYOND * length
+    )
+    return session.scalar(held) is None
+
+
 def renew(session: Session, held: Held, length: timedelta, *, now: datetime) -> None:
     """Lengthen it, in the transaction that the lease protects. LeaseLost when it is another's by now."""
     if not _changed(session, _mine(held).values(until=now + length)):

@@ -114,8 +114,7 @@ def of_told(session: Session, campaign: Campaign, channel: Channel) -> Select:
     """For an end notice: those whom the outage notice reached, or may have; after and until are its delivery ids.
 
     Left out is whoever stands in the outbox of another end notice of the incident that was started after the outage
-    notice was: of two end notices that are expanded one after the other only the first one tells him. Two processes
-    that expand two of them in the same moment do not see each other's newest rows, and may both tell him.
+    notice was. They are expanded one after the other (`expansion.waiting`), so that only the first of them tells him.
     """
     ends = {f"end_{one.id}": one for one in _other_ends(session, campaign)}
     told = " OR ".join(f"{end}.id IS NOT NULL" for end in ends)
