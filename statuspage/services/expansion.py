@@ -20,12 +20,13 @@ from statuspage.config import Settings
 from statuspage.db import is_sqlite
 from statuspage.domain.campaign import CampaignKind, CampaignState
 from statuspage.domain.delivery import DeliveryState, Reason
-from statuspage.models import Campaign, Delivery, Line
+from statuspage.models import Campaign, Delivery, Incident, Line
 from statuspage.services import campaign_course, campaign_texts, counts, outbox, recipients
 from statuspage.services.recipients import COLUMNS, Select
 from statuspage.services.rows import changed, moment
 
 SIGN_UPS_AT_ONCE = 20_000
+TELLS_NOBODY = frozenset({DeliveryState.SUPPRESSED, DeliveryState.CANCELLED})
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,9 @@ def stage_sign_ups(session: Session, campaign: Campaign, channel: Channel, setti
 
 def store(session: Session, campaign: Campaign, staged: Staged, settings: Settings, *, now: datetime) -> int:
     """Put staged rows into the outbox, with their counts; returns how many were new or newly allowed."""
+    if campaign.break_glass_reason is not None:
+        # Two of an incident that are stored at once would each see only half of the sum that is capped.
+        session.execute(select(Incident.id).where(Incident.id == campaign.incident_id).with_for_update())
     before = session.scalar(select(func.max(Delivery.id))) or 0
     parameters = {
         "campaign": campaign.id,
@@ -169,11 +173,15 @@ def _insert(session: Session, parameters: dict[str, Any], before: int) -> list[t
 def _keep_to_cap(
     session: Session, campaign: Campaign, channel: Channel, before: int, settings: Settings, now: datetime
 ) -> None:
-    """What one person releases alone stays small, however the audience has grown since he looked."""
+    """What one person releases alone stays small over the whole incident, however the audiences have grown since he
+    looked: the approver's cap counts the messages of all the incident's campaigns that were released so."""
     if campaign.break_glass_reason is None:
         return
-    told = [one for one in counts.read(session, campaign.id) if one.state is not DeliveryState.SUPPRESSED]
-    excess = counts.total(told) - settings.break_glass_cap
+    released = select(Campaign.id).where(
+        Campaign.incident_id == campaign.incident_id, Campaign.break_glass_reason.is_not(None)
+    )
+    told = [one for each in session.scalars(released) for one in counts.read(session, each)]
+    excess = counts.total(one for one in told if one.state not in TELLS_NOBODY) - settings.break_glass_cap
     if excess <= 0:
         return
     parameters = {"campaign": campaign.id, "channel": channel.value, "before": before, "excess": excess}

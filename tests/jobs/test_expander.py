@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from notifiers.base import Channel
@@ -20,14 +20,15 @@ from statuspage.jobs import gatherer
 from statuspage.jobs.expander import Expander
 from statuspage.jobs.turnstile import Turnstile
 from statuspage.models import Campaign
-from statuspage.services import expansion
+from statuspage.services import approval, campaigns, expansion
 from tests.databases import NOW
 from tests.outbox import Person, World, settings
 from tests.services.test_clock_facts import MINUTE, release, restore
 from tests.services.test_end_told import RESTORED, everybody, narrowed
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 SMS = Channel.SMS
+CAP = 10
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def world(sessions: Sessions) -> World:
 
 @pytest.fixture
 def configured(tmp_path: Path) -> Settings:
-    return settings(tmp_path)
+    return settings(tmp_path, break_glass_cap=CAP, sms_price="0")
 
 
 @pytest.fixture
@@ -165,3 +166,76 @@ def test_two_end_notices_are_never_walked_at_once(
     to_the_end(second)
     everyone = told(world, general, merchants)
     assert len(everyone) == len(set(everyone)) == 8
+
+
+def alone(world: World, configured: Settings, incident: int) -> str:
+    """Released by one person to those who are there; not started."""
+    public_id = world.draft(incident)
+    with transaction(world.sessions) as session:
+        campaign = campaigns.get_campaign(session, public_id)
+        approval.break_glass(
+            session, world.author, campaign, reason="Nobody answers the phone", settings=configured, now=NOW
+        )
+    return public_id
+
+
+def test_the_cap_of_one_person_is_the_incidents(world: World, configured: Settings) -> None:
+    """Two campaigns that one person released within the cap, whose audiences have grown since, do not exceed it
+    together; another incident's count apart."""
+    world.people(Person(1), Person(2))
+    incident = world.incident()
+    first, second = (alone(world, configured, incident) for _ in range(2))
+    other = alone(world, configured, world.incident())
+    world.people(*(Person(n) for n in range(3, 6)))
+    for one in (first, second, other):
+        world.start_approved(one)
+    to_the_end(an_expander(world.sessions, configured))
+    assert len(told(world, first, second)) == len(told(world, other)) == CAP
+    for one in (first, second, other):
+        assert world.counted(one) == world.states(one)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_the_cap_holds_for_two_at_once(
+    world: World, configured: Settings, beside: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one process has stored and not yet committed, another one that stores for the same incident waits for."""
+    world.people(Person(1), Person(2))
+    incident = world.incident()
+    both = [alone(world, configured, incident) for _ in range(2)]
+    world.people(*(Person(n) for n in range(3, 6)))
+    for one in both:
+        world.start_approved(one)
+    has_stored, other_waits = threading.Event(), threading.Event()
+    store = expansion.store
+
+    def held(*given: Any, **named: Any) -> int:
+        stored = store(*given, **named)
+        if not has_stored.is_set():
+            has_stored.set()
+            assert other_waits.wait(PATIENCE)
+        return stored
+
+    def waits() -> bool:
+        with transaction(world.sessions, read_only=True) as session:
+            return bool(session.scalar(text(_WAITING)))
+
+    monkeypatch.setattr(expansion, "store", held)
+    walking = [
+        threading.Thread(target=to_the_end, args=(an_expander(sessions, configured, owner),))
+        for sessions, owner in ((world.sessions, "one"), (beside, "two"))
+    ]
+    walking[0].start()
+    assert has_stored.wait(PATIENCE)
+    walking[1].start()
+    until(waits, "the other one waits")
+    other_waits.set()
+    for thread in walking:
+        thread.join(PATIENCE)
+    assert len(told(world, *both)) == CAP
+
+
+_WAITING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' "
+    "AND query LIKE '%incident%'"
+)
