@@ -88,6 +88,24 @@ def test_a_refusal_is_said_in_the_readers_language(name: str, locale: str) -> No
     assert silent == []
 
 
+def test_a_refusal_brings_what_its_words_ask_for() -> None:
+    """Words with a place for a value are broken without it: whoever refuses so gives values, each under its own name."""
+    open_ones = {key for key, found in _slots("en").items() if key.startswith("console.refusal.") and found}
+    bare, misnamed = [], []
+    for path in sorted(Path(statuspage.__file__).parent.rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(call, ast.Call) and ast.unparse(call.func) in REFUSING and call.args):
+                continue
+            code = ast.unparse(call.args[0]).strip("'")
+            if f"console.refusal.{code.replace('.', '_')}" in open_ones and len(call.args) + len(call.keywords) < 4:
+                bare.append(f"{path.name}:{call.lineno}")
+            given = [
+                ast.unparse(one) for part in call.args[3:] if isinstance(part, ast.Dict) for one in part.keys if one
+            ]
+            misnamed += [f"{path.name}:{call.lineno}" for one in given if one in ("'key'", "'locale'")]
+    assert (bare, misnamed) == ([], [])
+
+
 @pytest.mark.parametrize("locale", KNOWN_LOCALES)
 def test_the_audit_is_read_in_words(locale: str) -> None:
     """Every act that a verb records, and every thing it is recorded on, has words beside its code."""
