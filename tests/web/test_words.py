@@ -89,7 +89,7 @@ def test_a_refusal_is_said_in_the_readers_language(name: str, locale: str) -> No
 
 
 def test_a_refusal_brings_what_its_words_ask_for() -> None:
-    """Words with a place for a value are broken without it: whoever refuses so gives values, each under its own name."""
+    """Words with a place for a value break without it: whoever refuses so gives values under names of their own."""
     open_ones = {key for key, found in _slots("en").items() if key.startswith("console.refusal.") and found}
     bare, misnamed = [], []
     for path in sorted(Path(statuspage.__file__).parent.rglob("*.py")):
