@@ -15,6 +15,9 @@ from statuspage.db import is_sqlite
 from statuspage.domain.campaign import CampaignKind
 from statuspage.services.rows import among, changed, listed, moment
 
+LONGEST_WAIT = timedelta(hours=25)
+"""Quiet hours end within a day, which may have 25 hours, and no retry waits longer."""
+
 
 class Claimed(NamedTuple):
     """A delivery in hand. `attempt` counts those before this one."""
@@ -54,23 +57,26 @@ def claim(
 ) -> Batch | None:
     """Up to `limit` due deliveries of the first running campaign that has any; None when nothing is due.
 
-    The most urgent come first; equals take turns, the one behind campaign `after` first, so that a few hundred
+    Due is also what should wait longer than any rule lets it: the clock was ahead then, and is asked again. The most
+    urgent come first; equals take turns, the one behind campaign `after` first, so that a few hundred
     merchants do not wait for two million subscribers. The campaign's state is part of the statement, so pausing it is
     one UPDATE. On SQLite the writing transaction alone keeps two senders apart; there is no SKIP LOCKED there.
     """
     lock = "" if is_sqlite(session) else " FOR UPDATE OF d SKIP LOCKED"
-    statement = text(_CLAIM.format(lock=lock))
+    statements = [text(_CLAIM.format(lock=lock, due=due)) for due in _DUE]
     parameters: dict[str, Any] = {
         "channel": channel.value,
         "owner": owner,
         "lease": moment(session, now + lease),
         "now": moment(session, now),
+        "beyond": moment(session, now + LONGEST_WAIT),
         "limit": limit,
     }
     for campaign_id in session.scalars(_RUNNING, {"after": after}).all():
-        rows = session.execute(statement, {**parameters, "campaign": campaign_id}).all()
-        if rows:
-            return Batch(campaign_id, [Claimed._make(row) for row in rows])
+        for statement in statements:
+            rows = session.execute(statement, {**parameters, "campaign": campaign_id}).all()
+            if rows:
+                return Batch(campaign_id, [Claimed._make(row) for row in rows])
     return None
 
 
@@ -86,11 +92,13 @@ _RELEASE = (
 )
 _RUNNING = text("SELECT id FROM campaign WHERE state = 'running' ORDER BY priority, id <= :after, id")
 
+# Two statements, since both databases would read all that waits, by the millions in the night, to find either.
+_DUE = ("d.not_before <= :now", "d.not_before > :beyond")
 # The literal states let both databases use the partial index; a bound one would not. Materialised, because PostgreSQL
 # may run a sub-select with a limit and a lock once for each row it joins, and then claim more than the limit.
 _CLAIM = (
     "WITH due AS MATERIALIZED (SELECT d.id FROM delivery d WHERE d.state = 'pending' AND d.campaign_id = :campaign "
-    "AND d.channel = :channel AND d.not_before <= :now "
+    "AND d.channel = :channel AND {due} "
     "AND EXISTS (SELECT 1 FROM campaign c WHERE c.id = :campaign AND c.state = 'running') "
     "ORDER BY d.not_before, d.id LIMIT :limit{lock}) "
     "UPDATE delivery SET state = 'claimed', owner = :owner, lease_until = :lease "

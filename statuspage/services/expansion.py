@@ -8,7 +8,7 @@ it). The campaign's cursor moves with the last of them; a stretch that died half
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +26,8 @@ from statuspage.services.recipients import COLUMNS, Select
 from statuspage.services.rows import changed, moment
 
 SIGN_UPS_AT_ONCE = 20_000
+AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a delivery may go that waits for nothing: no clock that is set back makes it wait."""
 TELLS_NOBODY = frozenset({DeliveryState.SUPPRESSED, DeliveryState.CANCELLED})
 
 
@@ -120,6 +122,7 @@ def store(session: Session, campaign: Campaign, staged: Staged, settings: Settin
         "first": staged.first,
         "last": staged.last,
         "now": moment(session, now),
+        "due": moment(session, AT_ONCE),
     }
     groups = _insert(session, parameters, before)
     moves = counts.Moves()
@@ -234,7 +237,7 @@ _ONE_EACH = (
 _INSERT = (
     "INSERT INTO delivery (campaign_id, channel, contact_id, address, address_hash, dedupe, locale, time_zone, state, "  # noqa: S608 -- fixed texts
     "reason, attempt, not_before, final_at) SELECT CAST(:campaign AS bigint), CAST(:channel AS varchar), s.contact_id, "
-    "s.address, s.address_hash, '', s.locale, s.time_zone, s.state, s.reason, 0, :now, "
+    "s.address, s.address_hash, '', s.locale, s.time_zone, s.state, s.reason, 0, :due, "
     "CASE WHEN s.state = 'suppressed' THEN :now END "
     f"FROM expansion_stage s WHERE {_ONE_EACH} ORDER BY s.n ON CONFLICT DO NOTHING"
 )
@@ -244,7 +247,7 @@ _INSERT_COUNTED = (
 )
 _NEW = text("SELECT state, reason, locale, count(*) FROM delivery WHERE id > :before GROUP BY state, reason, locale")
 _ALLOW = (
-    "UPDATE delivery SET state = 'pending', reason = NULL, final_at = NULL, not_before = :now, "
+    "UPDATE delivery SET state = 'pending', reason = NULL, final_at = NULL, not_before = :due, "
     "contact_id = (SELECT MIN(s.contact_id) FROM expansion_stage s WHERE s.n > :first AND s.n <= :last "
     "AND s.state = 'pending' AND s.address_hash = delivery.address_hash), "
     "address = (SELECT MIN(s.address) FROM expansion_stage s WHERE s.n > :first AND s.n <= :last "

@@ -22,7 +22,6 @@ from statuspage.domain.consent import SuppressionReason
 from statuspage.domain.incident import IncidentState
 from statuspage.jobs import rate, turn
 from statuspage.jobs.options import EngineOptions
-from statuspage.jobs.reaper import reap
 from statuspage.models import Attempt, Delivery, Incident, Suppression
 from statuspage.services import campaign_course, campaigns, outbox, receipts, suppressions
 from statuspage.services.outbox import Recipient
@@ -308,33 +307,6 @@ def test_a_receipt_before_the_answer_is_kept(world: World, configured: Settings,
     sms = FakeNotifier(Channel.SMS, script=early)
     run(world, configured, clock, lambda: world.counted(campaign) == {"delivered": 1}, sms)
     assert world.states(campaign) == {"delivered": 1}
-
-
-def test_a_clock_that_jumps_tells_nobody_twice(world: World, configured: Settings, clock: FrozenClock) -> None:
-    """Forward or back by hours while messages are in flight: everybody is told once."""
-    world.people(*(Person(n) for n in range(200)))
-    campaign = world.start(world.incident(), configured, channels=(Channel.SMS,))
-    jumps = iter(timedelta(hours=hours) for hours in (2, -1, 3, -2))
-
-    def jump(message: Message) -> Accepted | NotifierError:
-        if message.delivery_id % 40 == 0:
-            clock.advance(next(jumps, timedelta(0)))
-        return Accepted(f"id-{message.delivery_id}", "fake")
-
-    sms = FakeNotifier(Channel.SMS, script=jump)
-    options = replace(FAST, window=20, claim_size=64)
-    clock.advance(timedelta(hours=4))
-
-    def settled() -> bool:
-        with transaction(world.sessions) as session:
-            reap(session, options, now=clock.now())
-        return sum(n for state, n in world.counted(campaign).items() if state != "pending") == 200
-
-    run(world, configured, clock, settled, sms, options=options)
-    assert len({message.to for message in sms.sent}) == len(sms.sent)
-    unknown = world.counted(campaign).get("unknown", 0)
-    assert len(sms.sent) == 200
-    assert unknown <= 2 * options.window
 
 
 def test_the_pace_is_kept(
