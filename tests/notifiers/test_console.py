@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from notifiers.base import UNSUBSCRIBE_SLOT, Accepted, Channel, Failure, Query, text_hash
+from notifiers.base import UNSUBSCRIBE_SLOT, Accepted, Channel, Failure, NotifierError, Query, text_hash
 from notifiers.console import ConsoleOutbox
 from tests.notifiers.letters import NOW, errors, mail, send, sms
 
@@ -65,3 +66,28 @@ def test_a_full_disk_is_a_failure_of_each_message(tmp_path: Path) -> None:
     failed = errors(send(outbox, [sms(1), sms(2)]))
     assert [(error.reason, error.sent) for error in failed] == [(Failure.NO_CONNECTION, "no")] * 2
     assert not any(error.permanent for error in failed)
+
+
+def test_a_disk_that_fills_up_in_the_middle_tears_one_message_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever's line is whole was told; whoever's was torn is told later, on a line that can be read."""
+    outbox = ConsoleOutbox(Channel.SMS, tmp_path, now=lambda: NOW)
+    write = os.write
+    monkeypatch.setattr("notifiers.console.os.write", lambda to, data: write(to, data[: len(data) * 5 // 6]))
+    first, second, third = (sms(number) for number in (1, 2, 3))
+    settled = send(outbox, [first, second, third])
+    monkeypatch.undo()
+    outcomes = [isinstance(settled[one.delivery_id], Accepted) for one in (first, second, third)]
+    assert outcomes == [True, True, False]
+    send(outbox, [sms(3, attempt=2)])
+    queries = [Query(number, attempt, sms(number).to, "", NOW) for number, attempt in ((1, 1), (2, 1), (3, 1), (3, 2))]
+    found = asyncio.run(outbox.reconcile(queries))
+    assert [(receipt.delivery_id, receipt.attempt) for receipt in found] == [(1, 1), (2, 1), (3, 2)]
+
+
+def test_an_outbox_that_is_gone_is_asked_again_later(tmp_path: Path) -> None:
+    """The fate of its messages stays unknown meanwhile."""
+    outbox = ConsoleOutbox(Channel.SMS, tmp_path, now=lambda: NOW)
+    with pytest.raises(NotifierError):
+        asyncio.run(outbox.reconcile([Query(1, 1, sms(1).to, "", NOW)]))
