@@ -83,6 +83,10 @@ def restore_incident(
     now: datetime,
 ) -> IncidentUpdate:
     """Say that payments work again. `credited_by_at` is by when those of the outage are credited; None: not known."""
+    lock(session, incident)
+    if incident.state in RESTORED:
+        said = f"state: the incident is {incident.state} already. Post an update."
+        raise RuleError("incident.restored_already", said, "state")
     new = NewUpdate(IncidentState.RESTORED_CATCHING_UP, body, source_locale)
     if credited_by_at is not None:
         updates.check_ahead(credited_by_at, "credited_by_at", now)
