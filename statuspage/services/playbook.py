@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from statuspage.domain import playbook as rule
@@ -190,11 +190,12 @@ def retire_measure(session: Session, actor: Actor, key: str, *, now: datetime) -
 
 
 def recurrence(session: Session, incident: Incident) -> Recurrence:
-    """How often billing failed in the 90 days up to this incident: "third billing incident in 90 days"."""
+    """How often billing failed in the 90 days up to this incident: "third billing incident in 90 days". Of the others
+    only what the public was told counts."""
     billing = select(IncidentComponent.incident_id).join(Component, Component.id == IncidentComponent.component_id)
     query = select(Incident.public_id).where(
         Incident.id.in_(billing.where(Component.billing)),
-        Incident.publication.in_((Publication.PUBLISHED, Publication.DRAFT, Publication.SCHEDULED)),
+        or_(Incident.publication == Publication.PUBLISHED, Incident.id == incident.id),
         Incident.drill.is_(False),
         Incident.started_at <= incident.started_at,
         Incident.started_at >= incident.started_at - RECURRENCE_WINDOW,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from statuspage.db import transaction
 from statuspage.domain.campaign import CampaignKind, CampaignState
 from statuspage.domain.errors import NotAllowed, NotFound, RuleError
-from statuspage.domain.incident import IncidentState
+from statuspage.domain.incident import IncidentState, Publication
 from statuspage.domain.playbook import Row, RowState
 from statuspage.domain.route import RouteState
 from statuspage.models import Campaign, CampaignCount, Incident, PageRevision, PlaybookRow
@@ -321,13 +321,14 @@ def test_operator_changes_the_table_for_later_incidents(world: World) -> None:
 
 
 def test_recurrence_counts_billing_incidents_of_ninety_days(world: World) -> None:
-    """Third billing incident in 90 days: older ones, withdrawn ones and those of other services do not count."""
+    """Third billing incident in 90 days: older ones, withdrawn ones, drafts and other services' do not count."""
     with transaction(world.sessions) as session:
         engineer = world.actor(session, "engineer")
         world.declare(session, engineer, started_at=NOW - timedelta(days=91))
         second = world.declare(session, engineer, started_at=NOW - timedelta(days=30))
         withdrawn = world.declare(session, engineer, started_at=NOW - timedelta(days=5))
         publication.withdraw(session, engineer, withdrawn, now=NOW)
+        world.declare(session, engineer, started_at=NOW - timedelta(days=4), publication=Publication.DRAFT)
         newest = world.declare(session, engineer)
         found = playbook.recurrence(session, newest)
         assert (found.count, found.incidents) == (2, (newest.public_id, second.public_id))
