@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from notifiers.base import Channel
 from statuspage.config import Settings
 from statuspage.domain.address import normalise_email, normalise_msisdn
+from statuspage.domain.consent import SuppressionReason
 from statuspage.domain.roles import Permission
 from statuspage.models import (
     Account,
@@ -147,6 +148,8 @@ def _lines_after(after: int) -> Select[*tuple[Any, ...]]:
             Segment.key.label("segment"), Region.key.label("region"), Line.time_zone, Line.balance, Line.currency,
             Line.paid_until, by_sms.state.label("sms_state"), by_sms.basis.label("sms_basis"),
             by_mail.state.label("mail_state"), by_mail.basis.label("mail_basis"), Segment.machine,
+            _opted_out(Channel.SMS, Contact.sms_hash).label("sms_out"),
+            _opted_out(Channel.EMAIL, Contact.email_hash).label("mail_out"),
         )
         .join(Account, Account.id == Line.account_id)
         .join(Contact, Contact.id == Line.contact_id)
@@ -169,6 +172,12 @@ def _service(subscription: Any, channel: Channel) -> Any:
     )
 
 
+def _opted_out(channel: Channel, address_hash: Any) -> Any:
+    """Whoever said STOP or unsubscribed has refused, whatever was given before."""
+    said = Suppression.address_hash == address_hash, Suppression.channel == channel.value
+    return exists().where(*said, Suppression.reason == SuppressionReason.OPT_OUT.value)
+
+
 def _visible() -> Any:
     return and_(Line.valid_from <= Installation.generation, Line.valid_to > Installation.generation)
 
@@ -178,7 +187,8 @@ def _cells(row: Any) -> tuple[object, ...]:
     return (
         row.external_id, row.msisdn, row.email, row.iccid, None if own else row.sms, row.language,
         row.segment, row.region, row.time_zone, row.balance, row.currency, row.paid_until,
-        _CONSENTS.get((row.sms_state, row.sms_basis), ""), _CONSENTS.get((row.mail_state, row.mail_basis), ""),
+        "0" if row.sms_out else _CONSENTS.get((row.sms_state, row.sms_basis), ""),
+        "0" if row.mail_out else _CONSENTS.get((row.mail_state, row.mail_basis), ""),
     )  # fmt: skip
 
 

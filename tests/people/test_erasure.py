@@ -6,12 +6,14 @@ import pytest
 from sqlalchemy import select
 
 from statuspage.db import transaction
+from statuspage.domain.consent import SuppressionReason
 from statuspage.domain.errors import NotAllowed
 from statuspage.models import AuditEntry, Contact, Delivery, Line, Suppression
-from statuspage.services import erasure, lookups, people
+from statuspage.services import erasure, lookups, people, suppressions
 from statuspage.services.actor import CLI, PUBLIC
 from statuspage.services.addresses import AddressKey
 from statuspage.services.people_import_purge import tend_imports
+from statuspage.services.suppressions import Refused
 from tests.databases import NOW, SECRET
 from tests.people.crowd import ICCID, Crowd, file, row
 
@@ -112,6 +114,17 @@ def test_export_can_be_imported_again(crowd: Crowd) -> None:
     assert crowd.seen() == before
     with transaction(crowd.sessions, read_only=True) as session:
         assert sorted("".join(people.lines_csv(session)).splitlines()) == sorted(first.splitlines())
+
+
+def test_who_opted_out_is_exported_as_refusing(crowd: Crowd) -> None:
+    """What another system reads must not say that he agreed."""
+    crowd.load(file(row("A1", "+79161111111", email="a@example.org", consent_sms="1", consent_email="1")))
+    with transaction(crowd.sessions) as session:
+        refused = Refused("email", KEY.hash("a@example.org"), SuppressionReason.OPT_OUT, "link")
+        suppressions.add(session, [refused], now=NOW)
+    with transaction(crowd.sessions, read_only=True) as session:
+        (_, exported) = "".join(people.lines_csv(session)).splitlines()
+    assert exported.endswith(",1,0")
 
 
 @pytest.mark.parametrize(
