@@ -44,6 +44,8 @@ def log_in() -> ResponseReturnValue:
             token = logins.open_login(db, user, now=now()) if user is not None else ""
     if user is None:
         return shell.render("auth/login.html", refused=True, next=onward), 422
+    # Of a whole shift behind one address only the failures count.
+    tries.give_back(peer())
     _begin(token)
     return redirect(onward or url_for(HOME), code=303)
 

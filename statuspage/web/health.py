@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from shutil import disk_usage
 from threading import Lock
 from typing import cast
 
@@ -19,6 +20,9 @@ from statuspage.services.operator_facts import OperatorFacts
 from statuspage.web.access import access
 from statuspage.web.proxies import from_loopback
 from statuspage.web.wiring import now, wiring
+
+LEAST_FREE = 8 * 1024 * 1024
+"""Bytes on the disk of DATA_DIR, below which a page may not be written any more."""
 
 blueprint = Blueprint("health", __name__)
 
@@ -50,10 +54,12 @@ def alive() -> ResponseReturnValue:
 @blueprint.get("/readyz")
 @access.public
 def ready() -> ResponseReturnValue:
-    """503 until the database answers with this code's schema; the mirror's age, in seconds, never fails it."""
+    """503 until the database answers with this code's schema and the disk has room; the mirror's age, in seconds, never
+    fails it."""
     database, current = _database()
-    answer = jsonify({"database": database, "schema": current, "mirror_age_seconds": _mirror_age()})
-    answer.status_code = 200 if database and current else 503
+    disk = disk_usage(wiring().settings.data_dir).free >= LEAST_FREE
+    answer = jsonify({"database": database, "schema": current, "disk": disk, "mirror_age_seconds": _mirror_age()})
+    answer.status_code = 200 if database and current and disk else 503
     return answer
 
 

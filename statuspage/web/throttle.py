@@ -27,6 +27,13 @@ class Throttle:
         self._lock = Lock()
         self._left: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
 
+    def give_back(self, address: str) -> None:
+        """The try was none of those that the limit is for."""
+        with self._lock:
+            if address in self._left:
+                left, since = self._left[address]
+                self._left[address] = (min(left + 1, float(self.limit.tries)), since)
+
     def take(self, address: str, now: datetime) -> bool:
         """Use up one try; False when there is none left."""
         with self._lock:

@@ -59,6 +59,14 @@ def test_one_address_cannot_try_for_ever(browser: Browser, person: Callable[...,
     assert browser.log_in(email).status_code == 303
 
 
+def test_a_whole_shift_logs_in_behind_one_address(browser: Browser, person: Callable[..., str]) -> None:
+    """The right password uses up no try."""
+    email = person()
+    for _ in range(auth.tries.limit.tries + 1):
+        assert browser.log_in(email).status_code == 303
+        browser.post("/console/logout", {})
+
+
 def test_a_guesser_keeps_the_owner_out_of_his_own_network_only(browser: Browser, person: Callable[..., str]) -> None:
     """After wrong passwords from one network its neighbours wait too, with the same answer; from elsewhere the owner
     logs in at once."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
 
 from statuspage.clock import FrozenClock
 from statuspage.config import Settings
+from statuspage.web import health
 from statuspage.web.application import build as build_app
 from statuspage.web.wiring import Wiring
 from tests.web.site import Browser, Build
@@ -17,7 +21,16 @@ def test_alive_and_ready(browser: Browser) -> None:
     assert browser.get("/healthz").text == "ok\n"
     ready = browser.get("/readyz")
     assert ready.status_code == 200
-    assert ready.json == {"database": True, "schema": True, "mirror_age_seconds": None}
+    assert ready.json == {"database": True, "schema": True, "disk": True, "mirror_age_seconds": None}
+
+
+def test_a_full_disk_is_not_ready(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing could be written: neither a page nor, on SQLite, an incident."""
+    monkeypatch.setattr(health, "disk_usage", lambda _path: SimpleNamespace(free=health.LEAST_FREE - 1))
+    ready = browser.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json is not None
+    assert (ready.json["database"], ready.json["disk"]) == (True, False)
 
 
 def test_without_a_database_alive_but_not_ready(settings: Settings, clock: FrozenClock) -> None:
