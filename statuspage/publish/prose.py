@@ -46,8 +46,14 @@ def prose(text: str) -> Markup:
             allowed_classes={"div": {"wide"}, "th": {"right"}, "td": {"right"}},
             url_schemes={"https", "http", "mailto", "tel"},
             link_rel="nofollow noopener noreferrer",
+            attribute_filter=_own_or_named,
         ).strip()
     )
+
+
+def _own_or_named(_tag: str, attribute: str, value: str) -> str | None:
+    """A link leads to a page of ours or names its scheme; `//another.example` looks like the one and is the other."""
+    return None if attribute == "href" and value.startswith("//") else value
 
 
 def _fit_into_page(state: StateCore) -> None:

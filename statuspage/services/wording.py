@@ -17,10 +17,16 @@ NOTE_LENGTH = 2_000
 # Controls and half characters; marks that turn the direction of writing and so can make a text read as another;
 # code points that are no characters, of which one in a title would keep every feed from being written (XML 1.0 §2.2).
 _UNFIT = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef"
     + "".join(chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF))
     + "]"
 )
+
+
+# Of these nothing is seen and nothing is meant: soft hyphens, joiners of words, byte order marks, fillers, tags. They
+# come along when a text is pasted.
+_NOTHING = re.compile("[\u00ad\u115f\u1160\u180e\u2060-\u2064\u3164\ufeff\uffa0\U000e0000-\U000e007f]")
+_BREAKS = re.compile("\r\n|[\u2028\u2029]")
 
 
 def titles(texts: Texts, source: str) -> Texts:
@@ -52,8 +58,9 @@ def checked(texts: Texts, source: str, field: str, limit: int, known: Collection
 
 
 def line(text: str, field: str, limit: int) -> str:
-    """One text, trimmed; RuleError when it is too long or holds invisible characters other than breaks and tabs."""
-    tidy = unicodedata.normalize("NFC", text.replace("\r\n", "\n")).strip()
+    """One text, trimmed and without what nobody sees; RuleError when it is too long or holds control characters other
+    than breaks and tabs."""
+    tidy = unicodedata.normalize("NFC", _NOTHING.sub("", _BREAKS.sub("\n", text))).strip()
     if len(tidy) > limit:
         raise RuleError(
             "text.too_long", f"{field}: it has {len(tidy)} characters, at most {limit} are kept. Shorten it.", field

@@ -85,6 +85,13 @@ def test_markdown_of_people_keeps_lists_and_links_and_nothing_that_breaks_the_or
     assert "&lt;b&gt;" in html
 
 
+@pytest.mark.parametrize("target", ["//evil.example/x", "javascript:alert(1)", "data:text/html,x"])
+def test_a_link_that_hides_where_it_leads_is_none(target: str) -> None:
+    """A link leads to a page of ours or names its scheme and host."""
+    assert "href" not in prose(f"[news]({target})")
+    assert 'href="/ru/pay"' in prose("[pay](/ru/pay)")
+
+
 @pytest.mark.parametrize(
     ("text", "made"),
     [
