@@ -34,7 +34,8 @@ SYSTEM = Actor("system", None, "system", frozenset(Permission))
 
 PUBLIC = Actor("public", None, "public", frozenset())
 
-CLI = Actor("cli", None, "cli", frozenset(Permission) - {Permission.CAMPAIGN_APPROVE, Permission.GRACE_APPROVE})
+_BY_A_PERSON = {Permission.CAMPAIGN_APPROVE, Permission.GRACE_APPROVE, Permission.WORDS_APPROVE}
+CLI = Actor("cli", None, "cli", frozenset(Permission) - _BY_A_PERSON)
 """Whoever has a shell on the host. Approval needs another person's log-in, so the command line cannot approve."""
 
 

@@ -21,7 +21,7 @@ from statuspage.domain.delivery import Reason
 from statuspage.domain.errors import NotAllowed, RuleError
 from statuspage.domain.roles import Permission
 from statuspage.models import AuditEntry, Campaign, Incident, User
-from statuspage.services import audit, campaign_course, campaign_texts, recipients
+from statuspage.services import audit, campaign_course, campaign_texts, recipients, words
 from statuspage.services import preview as previews
 from statuspage.services.actor import Actor
 from statuspage.services.preview import Preview
@@ -38,7 +38,8 @@ def request_approval(
 
     The people are frozen with it: those of the import that is visible now, and who has signed up by now. Whoever comes
     later was seen by nobody who approved and is not told; asking again, also of an approved one, counts them anew.
-    Refused while a text or a value is missing, naming it, and when nobody would be told.
+    Refused while a text or a value is missing, naming it, when nobody would be told, and while the legal department has
+    not agreed to the words about a security incident.
     """
     actor.require(Permission.CAMPAIGN_EDIT)
     found = _freeze(session, campaign, settings, now)
@@ -168,6 +169,7 @@ def _freeze(session: Session, campaign: Campaign, settings: Settings, now: datet
     if campaign.state is not CampaignState.DRAFT:
         said = f"state: the campaign is {campaign.state}, not a draft."
         raise RuleError("campaign.not_draft", said, "state", {"state": campaign.state})
+    words.check_message(session, campaign.incident_id, campaign_texts.draft(session, campaign).values())
     campaign_course.void_approval(campaign)
     filled = campaign_texts.fill(session, campaign, settings, now=now)
     campaign_texts.freeze(session, campaign, filled, now)

@@ -22,7 +22,7 @@ from statuspage.domain.delivery import DeliveryState, Reason
 from statuspage.domain.errors import RuleError
 from statuspage.domain.roles import Permission
 from statuspage.models import Campaign, Delivery, Incident, Line
-from statuspage.services import audit, campaign_texts, counts, outbox, preview, recipients
+from statuspage.services import audit, campaign_texts, counts, outbox, preview, recipients, words
 from statuspage.services.actor import SYSTEM, Actor
 from statuspage.services.rows import moment
 
@@ -75,6 +75,7 @@ def start_campaign(session: Session, actor: Actor, campaign: Campaign, *, now: d
     if campaign.state is CampaignState.PAUSED:
         raise RuleError("campaign.paused", "state: the campaign is paused. Resume it.", "state")
     _check_startable(session, campaign)
+    words.check_message(session, campaign.incident_id, campaign_texts.draft(session, campaign).values())
     check_count(campaign.counted_at, now)
     move(campaign, CampaignState.RUNNING, now)
     campaign.started_at = now

@@ -127,7 +127,7 @@ def waive(session: Session, actor: Actor, incident: Incident, key: str, reason: 
 
 def untick(session: Session, actor: Actor, incident: Incident, key: str, *, now: datetime) -> None:
     """Take a tick or a "not needed" back; the evidence decides again."""
-    actor.require(Permission.PLAYBOOK_TICK)
+    actor.require(_answerable_by(key))
     row = _row(session, incident, key)
     row.ticked_at, row.ticked_by, row.note, row.not_needed_reason = None, None, None, None
     session.flush()
@@ -204,10 +204,15 @@ def recurrence(session: Session, incident: Incident) -> Recurrence:
     return Recurrence(len(found), found)
 
 
+def _answerable_by(key: str) -> Permission:
+    """Only who may agree to words about security answers for their row."""
+    return Permission.WORDS_APPROVE if key == "security_words" else Permission.PLAYBOOK_TICK
+
+
 def _answer(
     session: Session, actor: Actor, incident: Incident, key: str, note: str, now: datetime, *, waived: bool
 ) -> None:
-    actor.require(Permission.PLAYBOOK_TICK)
+    actor.require(_answerable_by(key))
     row = _row(session, incident, key)
     said = rule.tick(_measure(session, row), Record(), actor.name, wording.line(note, "note", wording.NOTE_LENGTH))
     row.ticked_at, row.ticked_by = now, actor.id

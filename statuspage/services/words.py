@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from statuspage import i18n
+from statuspage.domain.errors import NotAllowed
 from statuspage.domain.incident import CauseCategory
 from statuspage.domain.publication import check_words
 from statuspage.domain.roles import Permission
@@ -56,6 +57,20 @@ def check_public(session: Session, actor: Actor, incident: Incident, bodies: Ite
         return
     known = _approved_hashes(session, incident)
     check_words(incident.cause, holding_statement=not new, approved=all(_hash(body) in known for body in new))
+
+
+def check_message(session: Session, incident_id: int | None, bodies: Iterable[Texts]) -> None:
+    """Refuse a campaign about a security incident whose drafted texts nobody has agreed to, word by word."""
+    incident = None if incident_id is None else session.get(Incident, incident_id)
+    if incident is None or incident.cause is not CauseCategory.SECURITY:
+        return
+    known = _approved_hashes(session, incident)
+    if not all(_hash(body) in known for one in bodies for body in one.values()):
+        raise NotAllowed(
+            "campaign.words_not_approved",
+            "text: the incident's cause is security, so a person with words:approve agrees to these texts first.",
+            "text",
+        )
 
 
 def all_said(session: Session, incident: Incident) -> list[Texts]:

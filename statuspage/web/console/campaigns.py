@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from notifiers.base import Channel
 from statuspage.domain.campaign import EDITABLE, CampaignState
 from statuspage.domain.delivery import DeliveryState
-from statuspage.domain.errors import RuleError
+from statuspage.domain.errors import NotAllowed, RuleError
 from statuspage.domain.roles import Permission
 from statuspage.models import Campaign, Delivery, Incident, User
 from statuspage.services import (
@@ -26,6 +26,7 @@ from statuspage.services import (
     quiet_wait,
     recipients,
     report_acts,
+    words,
 )
 from statuspage.services.campaigns import Edit
 from statuspage.services.earlier_notices import earlier_notices
@@ -187,6 +188,7 @@ def page(public_id: str, error: RuleError | None, counted: object = None) -> str
             quiet=wiring().settings,
             quiet_decidable=campaign.state in quiet_hours.DECIDABLE and Channel.SMS in campaign.channels,
             break_glass_cap=wiring().settings.break_glass_cap,
+            words_wait=_words_wait(session, campaign),
             **_incident_of(session, campaign),
             **_progress(session, campaign),
         )
@@ -204,6 +206,15 @@ def _progress(session: Session, campaign: Campaign) -> dict[str, object]:
 def _newer_file(session: Session, campaign: Campaign) -> bool:
     """Whether another subscriber file became visible after the people were counted."""
     return campaign.told_by_id is None and campaign.generation not in (None, recipients.current_generation(session))
+
+
+def _words_wait(session: Session, campaign: Campaign) -> bool:
+    """Whether the legal department has yet to agree to the drafted texts."""
+    try:
+        words.check_message(session, campaign.incident_id, campaign_texts.draft(session, campaign).values())
+    except NotAllowed:
+        return campaign.state in EDITABLE
+    return False
 
 
 def _incident_of(session: Session, campaign: Campaign) -> dict[str, object]:

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from statuspage.domain.campaign import EDITABLE, approval_needed
 from statuspage.domain.errors import RuleError
 from statuspage.domain.roles import Permission
-from statuspage.models import Campaign
-from statuspage.services import approval, campaign_course, campaign_texts, campaigns, quiet_hours
+from statuspage.models import Campaign, Incident
+from statuspage.services import approval, campaign_course, campaign_texts, campaigns, quiet_hours, words
 from statuspage.services import preview as previews
 from statuspage.web import shell
 from statuspage.web.access import access, actor
@@ -95,6 +95,19 @@ def approve(public_id: str) -> ResponseReturnValue:
     """Agrees to exactly what the page showed: its hash comes back with the form."""
     seen = request.form.get("seen_hash", "")[:64]
     return _change(public_id, "approve", lambda db, one: approval.approve(db, actor(), one, seen_hash=seen, now=now()))
+
+
+@blueprint.post("/words-approval")
+@access(Permission.WORDS_APPROVE)
+def approve_words(public_id: str) -> ResponseReturnValue:
+    """A person with words:approve agrees to the drafted texts about a security incident, as they stand now."""
+
+    def agree(session: Session, campaign: Campaign) -> None:
+        incident = session.get_one(Incident, campaign.incident_id)
+        drafted = campaign_texts.draft(session, campaign)
+        words.approve_words(session, actor(), incident, drafted.values(), now=now())
+
+    return _change(public_id, "words", agree)
 
 
 @blueprint.post("/override-quiet")
