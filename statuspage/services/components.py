@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from statuspage.domain.component import ComponentState, worst
 from statuspage.domain.errors import RuleError
-from statuspage.domain.incident import OPEN, Publication
+from statuspage.domain.incident import BROKEN, OPEN, Publication
 from statuspage.domain.roles import Permission
 from statuspage.models import Component, ComponentChange, ComponentGroup, Incident, IncidentComponent
 from statuspage.services import audit, page, texts
@@ -103,6 +103,20 @@ def worst_of(session: Session, incident: Incident) -> dict[str, ComponentState]:
         Component, Component.id == IncidentComponent.component_id
     )
     return dict(session.execute(query.where(IncidentComponent.incident_id == incident.id)).all())
+
+
+def also_broken_by(session: Session, incident: Incident) -> list[Incident]:
+    """Other public incidents that keep a component of this one broken: while there are any, not everything works."""
+    touched = select(IncidentComponent.component_id).where(IncidentComponent.incident_id == incident.id)
+    holding = select(IncidentComponent.incident_id).where(IncidentComponent.component_id.in_(touched))
+    query = select(Incident).where(
+        Incident.id.in_(holding),
+        Incident.id != incident.id,
+        Incident.publication == Publication.PUBLISHED,
+        Incident.state.in_(BROKEN),
+        Incident.drill.is_(incident.drill),
+    )
+    return list(session.scalars(query.order_by(Incident.id)))
 
 
 def say(session: Session, incident: Incident, states: Mapping[str, ComponentState]) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from statuspage.domain.component import ComponentState
 from statuspage.domain.errors import RuleError
-from statuspage.domain.incident import BROKEN, ENDED, RESTORED, CauseCategory, IncidentState, Publication
+from statuspage.domain.incident import BROKEN, ENDED, OPEN, RESTORED, CauseCategory, IncidentState, Publication
 from statuspage.domain.playbook import check_resolve, open_gate
 from statuspage.domain.roles import Permission
 from statuspage.models import Incident, IncidentUpdate
@@ -59,7 +59,7 @@ def add_update(
         _pass_gate(session, actor, incident, operator, override, now)
     if becomes is IncidentState.POSTMORTEM and old is not becomes:
         actor.require(Permission.POSTMORTEM_PUBLISH)
-    new = _promising(session, incident, new, operator, now)
+    new = _promising(session, incident, new, becomes, operator, now)
     update = updates.write(session, actor, incident, new, now)
     _follow(session, actor, incident, old, new, update, now)
     detail: audit.Detail = {"update": update.public_id, "old": old.value, "new": incident.state.value}
@@ -197,11 +197,19 @@ def _pass_gate(
 
 
 def _promising(
-    session: Session, incident: Incident, new: NewUpdate, operator: OperatorFacts, now: datetime
+    session: Session,
+    incident: Incident,
+    new: NewUpdate,
+    becomes: IncidentState,
+    operator: OperatorFacts,
+    now: datetime,
 ) -> NewUpdate:
-    """This update keeps the promise whose time has come; left standing, it would be late again at once."""
+    """This update keeps the promise whose time has come; left standing, it would be late again at once. One that
+    reopens finds no promise, since none outlives the end."""
     promised = incident.next_update_at
-    if not isinstance(new.next_update_at, Keep) or promised is None or promised > now:
+    due = promised is not None and promised <= now
+    reopens = incident.state in ENDED and becomes in OPEN
+    if not isinstance(new.next_update_at, Keep) or not (due or reopens):
         return new
     return replace(new, next_update_at=clock_facts.asked_after(session, incident, operator, now))
 

@@ -169,16 +169,6 @@ def test_a_lower_figure_takes_the_verification_back(world: World) -> None:
         _resolve(world, session, engineer, incident)
 
 
-def test_it_is_restored_once(world: World) -> None:
-    """Of two people who say so at the same time the second is told, and the public reads it once."""
-    with transaction(world.sessions) as session:
-        engineer, incident = _told(world, session)
-        _restore(world, session, engineer, incident)
-        with pytest.raises(RuleError) as refused:
-            _restore(world, session, engineer, incident)
-    assert refused.value.code == "incident.restored_already"
-
-
 def test_crediting_is_verified_after_the_restoration(world: World) -> None:
     """Figures of an outage that still runs prove nothing."""
     with transaction(world.sessions) as session:

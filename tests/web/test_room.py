@@ -171,6 +171,14 @@ def test_ways_to_pay_are_shown_while_it_is_open(engineer: Browser, sessions: Ses
     assert not any(words in room for words in ways)
 
 
+def test_restoring_one_of_two_names_the_other(engineer: Browser) -> None:
+    """On the form, so that nobody says that everything works."""
+    first, second = declare(engineer), declare(engineer)
+    form = engineer.get(f"/console/incidents/{second}/tell/restore").text
+    assert gettext("en", "console.tell.still_broken") in form
+    assert f'href="/console/incidents/{first}"' in form
+
+
 def test_the_menu_folds_without_a_script(engineer: Browser) -> None:
     """A button of the header shows what its menu holds: sections, language, account, log-out."""
     page = engineer.get("/console/incidents").text

@@ -20,6 +20,7 @@ from statuspage.services import (
     campaign_templates,
     campaign_texts,
     campaigns,
+    components,
     counts,
     incidents,
     quiet_hours,
@@ -220,7 +221,12 @@ def _words_wait(session: Session, campaign: Campaign) -> bool:
 def _incident_of(session: Session, campaign: Campaign) -> dict[str, object]:
     incident = session.get(Incident, campaign.incident_id) if campaign.incident_id is not None else None
     title = naming.picked(incidents.titles(session, [incident])[incident.id]) if incident is not None else ""
-    return {"incident": incident, "incident_title": title}
+    others = components.also_broken_by(session, incident) if incident is not None else []
+    return {
+        "incident": incident,
+        "incident_title": title,
+        "still_broken": naming.incident_titles(session, others),
+    }
 
 
 def _new_page(incident_id: str, error: RuleError | None) -> str:

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from sqlalchemy.orm import Session
 
-from statuspage.services import components, reference, texts
+from statuspage.models import Incident
+from statuspage.services import components, incidents, reference, texts
 from statuspage.web import shell
 
 
@@ -47,6 +48,13 @@ def segment_names(session: Session) -> Options:
 
 def region_names(session: Session) -> Options:
     return options(session, "region", reference.regions(session))
+
+
+def incident_titles(session: Session, found: Iterable[Incident]) -> list[tuple[str, str]]:
+    """Public id and title of each."""
+    listed = list(found)
+    titles = incidents.titles(session, listed)
+    return [(one.public_id, picked(titles.get(one.id))) for one in listed]
 
 
 def picked(wording: texts.Wording | None) -> str:

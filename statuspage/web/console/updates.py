@@ -214,6 +214,7 @@ def _page(public_id: str, kind: Kind, error: RuleError | None) -> str:
             measures={key: naming.picked(one) for key, one in playbook.measure_texts(session, incident).items()},
             gate=open_gate(playbook.rows(session, incident, operator(), now())) if kind is Kind.RESOLVE else (),
             already_told=touched.told(session, incident),
+            still_broken=naming.incident_titles(session, components.also_broken_by(session, incident)),
             waiting=touched.waiting(session, incident),
             at_stake=touched.lines_within(session, incident.segments, incident.regions),
         )
