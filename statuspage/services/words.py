@@ -59,13 +59,18 @@ def check_public(session: Session, actor: Actor, incident: Incident, bodies: Ite
     check_words(incident.cause, holding_statement=not new, approved=all(_hash(body) in known for body in new))
 
 
-def check_message(session: Session, incident_id: int | None, bodies: Iterable[Texts]) -> None:
-    """Refuse a campaign about a security incident whose drafted texts nobody has agreed to, word by word."""
+def message_waits(session: Session, incident_id: int | None, bodies: Iterable[Texts]) -> bool:
+    """Whether these drafted texts of a campaign are about a security incident and nobody has agreed to each of them."""
     incident = None if incident_id is None else session.get(Incident, incident_id)
     if incident is None or incident.cause is not CauseCategory.SECURITY:
-        return
+        return False
     known = _approved_hashes(session, incident)
-    if not all(_hash(body) in known for one in bodies for body in one.values()):
+    return not all(_hash(body) in known for one in bodies for body in one.values())
+
+
+def check_message(session: Session, incident_id: int | None, bodies: Iterable[Texts]) -> None:
+    """Refuse a campaign while `message_waits`."""
+    if message_waits(session, incident_id, bodies):
         raise NotAllowed(
             "campaign.words_not_approved",
             "text: the incident's cause is security, so a person with words:approve agrees to these texts first.",

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from notifiers.base import Channel
 from statuspage.domain.campaign import EDITABLE, CampaignState
 from statuspage.domain.delivery import DeliveryState
-from statuspage.domain.errors import NotAllowed, RuleError
+from statuspage.domain.errors import RuleError
 from statuspage.domain.roles import Permission
 from statuspage.models import Campaign, Delivery, Incident, User
 from statuspage.services import (
@@ -167,14 +167,14 @@ def page(public_id: str, error: RuleError | None, counted: object = None) -> str
     """The campaign; `error`: why the last act was refused; `counted`: what was asked about the audience in the form."""
     with wiring().reading() as session:
         campaign = campaigns.get_campaign(session, public_id)
-        frozen = campaign_texts.frozen(session, campaign)
+        frozen, drafted = campaign_texts.frozen(session, campaign), campaign_texts.draft(session, campaign)
         return shell.render(
             "console/campaigns/show.html",
             error=error,
             counted=counted,
             campaign=campaign,
             editable=campaign.state in EDITABLE,
-            draft_texts=campaign_texts.draft(session, campaign),
+            draft_texts=drafted,
             samples=samples.samples(frozen, wiring().settings) if campaign.content_hash is not None else [],
             earlier=earlier_notices(session, campaign) if campaign.state in EDITABLE else (),
             newer_file=_newer_file(session, campaign),
@@ -189,7 +189,8 @@ def page(public_id: str, error: RuleError | None, counted: object = None) -> str
             quiet=wiring().settings,
             quiet_decidable=campaign.state in quiet_hours.DECIDABLE and Channel.SMS in campaign.channels,
             break_glass_cap=wiring().settings.break_glass_cap,
-            words_wait=_words_wait(session, campaign),
+            words_wait=campaign.state in EDITABLE
+            and words.message_waits(session, campaign.incident_id, drafted.values()),
             **_incident_of(session, campaign),
             **_progress(session, campaign),
         )
@@ -207,15 +208,6 @@ def _progress(session: Session, campaign: Campaign) -> dict[str, object]:
 def _newer_file(session: Session, campaign: Campaign) -> bool:
     """Whether another subscriber file became visible after the people were counted."""
     return campaign.told_by_id is None and campaign.generation not in (None, recipients.current_generation(session))
-
-
-def _words_wait(session: Session, campaign: Campaign) -> bool:
-    """Whether the legal department has yet to agree to the drafted texts."""
-    try:
-        words.check_message(session, campaign.incident_id, campaign_texts.draft(session, campaign).values())
-    except NotAllowed:
-        return campaign.state in EDITABLE
-    return False
 
 
 def _incident_of(session: Session, campaign: Campaign) -> dict[str, object]:
