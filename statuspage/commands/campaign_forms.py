@@ -15,6 +15,7 @@ from statuspage.domain.delivery import TOLD, DeliveryState
 from statuspage.models import Campaign, Incident
 from statuspage.services import approval, counts, quiet_wait
 from statuspage.services.preview import Preview
+from statuspage.services.quiet_wait import QuietAhead
 
 _TIMES = (
     *("created_at", "counted_at", "approved_at", "scheduled_at", "started_at"),
@@ -88,8 +89,14 @@ def preview_document(shown: Preview) -> dict[str, Any]:
             }
             for one in shown.earlier
         ],
+        "quiet_hours": None if shown.quiet is None else _ahead(shown.quiet),
         "texts": shown.texts.bodies,
     }
+
+
+def _ahead(quiet: QuietAhead) -> dict[str, Any]:
+    zones = [{"zone": one.zone, "waiting": one.messages, "until": one.until} for one in quiet.zones]
+    return {"started_at": quiet.at, "waiting": quiet.messages, "zones": zones, "not_sent": quiet.expired}
 
 
 def print_preview(shown: Preview, zone: ZoneInfo) -> None:
@@ -106,6 +113,11 @@ def print_preview(shown: Preview, zone: ZoneInfo) -> None:
         facts["missing"] = shown.texts.missing
     for locale, found in shown.warnings.items():
         facts[f"warning, {locale}"] = found
+    if shown.quiet is not None and (shown.quiet.zones or shown.quiet.expired):
+        facts["quiet hours"] = [
+            *(f"{one.messages} SMS in {one.zone} until {local(one.until, zone)}" for one in shown.quiet.zones),
+            *([f"{shown.quiet.expired} SMS not at all"] if shown.quiet.expired else []),
+        ]
     print_facts(facts)
     for notice in shown.earlier:
         at = local(notice.campaign.started_at, zone)

@@ -60,6 +60,9 @@ COUNT_LASTS = timedelta(days=7)
 """How long the people whom the approver saw may be told by the count that he saw; the rows of an import that has been
 replaced are kept so long for a campaign that has not started."""
 
+GIVE_UP_AFTER = timedelta(hours=24)
+"""A notice that could not go for a day says nothing any more; whoever wants to tell it drafts another."""
+
 MIN_REASON = 10
 """Characters of a reason that a person can be held to."""
 

@@ -12,16 +12,13 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from notifiers.base import Channel
-from statuspage.domain.campaign import CampaignKind
+from statuspage.domain.campaign import GIVE_UP_AFTER, CampaignKind
 from statuspage.domain.consent import CAP_WINDOW, SuppressionReason, keeps_quiet, over_cap, quiet_until
 from statuspage.domain.delivery import DeliveryState, Reason
 from statuspage.jobs.claim import CampaignFacts, Claimed
 from statuspage.jobs.options import EngineOptions
 from statuspage.services.recipients import current_generation
 from statuspage.services.rows import among, listed, moment
-
-GIVE_UP_AFTER = timedelta(hours=24)
-"""A notice that could not go for a day says nothing any more; whoever wants to tell it drafts another."""
 
 CAP_RETRY = timedelta(seconds=10)
 
@@ -64,9 +61,7 @@ def recheck(
     return held
 
 
-def _refused(
-    session: Session, facts: CampaignFacts, channel: Channel, rows: Sequence[Claimed]
-) -> dict[int, Held]:
+def _refused(session: Session, facts: CampaignFacts, channel: Channel, rows: Sequence[Claimed]) -> dict[int, Held]:
     ids: dict[str, Any] = {"ids": listed(session, [row.id for row in rows])}
     held: dict[int, Held] = {}
     for delivery_id, word in session.execute(text(_SUPPRESSED.format(ids=among(session, "d.id"))), ids):

@@ -13,12 +13,11 @@ from sqlalchemy.orm import Session
 from notifiers import base
 from notifiers.base import Accepted, Channel, Failure, Message, NotifierError
 from statuspage.db import is_sqlite
-from statuspage.domain.campaign import CampaignKind
+from statuspage.domain.campaign import GIVE_UP_AFTER, CampaignKind
 from statuspage.domain.consent import after_failure
 from statuspage.domain.delivery import DeliveryState, next_attempt
 from statuspage.jobs.claim import CampaignFacts
 from statuspage.jobs.options import EngineOptions
-from statuspage.jobs.recheck import GIVE_UP_AFTER
 from statuspage.services import counts, receipts, suppressions
 from statuspage.services.rows import among, listed, moment
 from statuspage.services.suppressions import Refused

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_UP, Decimal
@@ -17,9 +17,10 @@ from statuspage.domain.audience import comparisons, parse
 from statuspage.domain.campaign import CampaignContent, content_hash
 from statuspage.domain.message import sms_problems
 from statuspage.models import Campaign, Delivery, Incident, Line, User
-from statuspage.services import campaign_texts, components, recipients
-from statuspage.services.campaign_texts import Filled
+from statuspage.services import campaign_texts, components, quiet_wait, recipients
+from statuspage.services.campaign_texts import Bodies, Filled
 from statuspage.services.earlier_notices import Earlier, earlier_notices
+from statuspage.services.quiet_wait import QuietAhead
 from statuspage.services.recipients import Select
 
 _CENT = Decimal("0.01")
@@ -31,11 +32,12 @@ CEILING_MARGIN = Decimal("1.05")
 class ChannelPreview:
     """One channel. `merged` counts people left out because another has the same address: one message goes to it.
 
-    `segments` is of all messages together, 0 for mail.
+    `by_zone` has the recipients by the time zone they live in; `segments` is of all messages together, 0 for mail.
     """
 
     channel: Channel
     by_locale: Mapping[str, int]
+    by_zone: Mapping[str, int]
     left_out: Mapping[str, int]
     merged: int
     segments_each: Mapping[str, int]
@@ -59,6 +61,8 @@ class Preview:
     at: datetime
     earlier: tuple[Earlier, ...] = ()
     """Who has been told of the incident before."""
+    quiet: QuietAhead | None = None
+    """Whose SMS would wait if it started now; None where quiet hours hold nothing of it back."""
 
     @property
     def recipients(self) -> int:
@@ -79,6 +83,7 @@ class Preview:
                 one.channel.value: {
                     "recipients": one.recipients,
                     "by_locale": dict(one.by_locale),
+                    "by_zone": dict(one.by_zone),
                     "left_out": dict(one.left_out),
                     "merged": one.merged,
                     "segments_each": dict(one.segments_each),
@@ -90,9 +95,7 @@ class Preview:
         }
 
 
-def preview(
-    session: Session, campaign: Campaign, settings: Settings, *, now: datetime, anew: bool = False
-) -> Preview:
+def preview(session: Session, campaign: Campaign, settings: Settings, *, now: datetime, anew: bool = False) -> Preview:
     """Exact counts, made in the database; nothing is written. A million people take some seconds a channel.
 
     Of a campaign whose people were counted for the approval it counts those again; `anew`: whom it would tell if it
@@ -104,12 +107,38 @@ def preview(
         _channel(session, campaign, Channel(channel), settings, each if channel == Channel.SMS else {}, anew=anew)
         for channel in campaign.channels
     )
-    warnings = {
-        locale: found for locale, body in filled.bodies.get("sms", {}).items() if (found := sms_problems(body))
-    }
+    warnings = warnings_of(filled.bodies)
     hashed = current_hash(session, campaign, filled.flat())
     earlier = earlier_notices(session, campaign)
-    return Preview(channels, filled, warnings, settings.currency, hashed, now, earlier)
+    quiet = quiet_wait.ahead(campaign, sms_by_zone(channels), settings, at=now)
+    return Preview(channels, filled, warnings, settings.currency, hashed, now, earlier, quiet)
+
+
+def warnings_of(bodies: Bodies) -> dict[str, tuple[str, ...]]:
+    """locale → what is to be minded about its SMS, as keys of the catalogues."""
+    return {locale: found for locale, body in bodies.get("sms", {}).items() if (found := sms_problems(body))}
+
+
+def counted(campaign: Campaign) -> tuple[ChannelPreview, ...]:
+    """The count that approval was asked with, channel by channel; empty before."""
+    return tuple(
+        ChannelPreview(
+            Channel(channel),
+            kept["by_locale"],
+            # Counted by a release that did not ask where people live.
+            kept.get("by_zone", {}),
+            kept["left_out"],
+            kept["merged"],
+            kept["segments_each"],
+            kept["segments"],
+            Decimal(kept["cost"]),
+        )
+        for channel, kept in campaign.estimated.get("channels", {}).items()
+    )
+
+
+def sms_by_zone(channels: Iterable[ChannelPreview]) -> Mapping[str, int]:
+    return next((one.by_zone for one in channels if one.channel is Channel.SMS), {})
 
 
 def ceiling(found: Preview) -> Decimal:
@@ -156,21 +185,26 @@ def _channel(
 ) -> ChannelPreview:
     rows = session.execute(*_counting(session, campaign, channel, settings, anew=anew)).all()
     by_locale: dict[str, int] = {}
+    by_zone: dict[str, int] = {}
     left_out: dict[str, int] = {}
     merged = 0
     for row in rows:
-        target, key = (left_out, row.reason) if row.reason else (by_locale, row.locale)
-        target[key] = target.get(key, 0) + row.people
+        if row.reason:
+            left_out[row.reason] = left_out.get(row.reason, 0) + row.people
+        else:
+            by_locale[row.locale] = by_locale.get(row.locale, 0) + row.people
+            by_zone[row.time_zone] = by_zone.get(row.time_zone, 0) + row.people
         merged += int(row.found) - row.people
     segments = sum(n * each.get(locale, 0) for locale, n in by_locale.items())
-    return ChannelPreview(channel, by_locale, left_out, merged, each, segments, segments * settings.sms_price)
+    return ChannelPreview(channel, by_locale, by_zone, left_out, merged, each, segments, segments * settings.sms_price)
 
 
 # Of several people with one address, the one who may be told stands for all ("pending" sorts before "suppressed").
-_COUNT = """SELECT reason, locale, count(*) AS people, sum(found) AS found FROM (
+_COUNT = """SELECT reason, locale, time_zone, count(*) AS people, sum(found) AS found FROM (
   SELECT address_hash, CASE WHEN min(state) = 'pending' THEN NULL ELSE min(reason) END AS reason,
-    min(locale) AS locale, count(*) AS found FROM ({union}) AS everybody GROUP BY address_hash) AS one_each
-GROUP BY reason, locale"""
+    min(locale) AS locale, min(time_zone) AS time_zone, count(*) AS found
+  FROM ({union}) AS everybody GROUP BY address_hash) AS one_each
+GROUP BY reason, locale, time_zone"""
 
 
 def _counting(

@@ -1,7 +1,8 @@
-"""How many SMS of a campaign wait for their people's morning, and until when."""
+"""How many SMS of a campaign wait for their people's morning, or would, and until when."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from notifiers.base import Channel
 from statuspage.config import Settings
-from statuspage.domain.campaign import CampaignState
+from statuspage.domain.campaign import GIVE_UP_AFTER, CampaignState
 from statuspage.domain.consent import keeps_quiet, quiet_until
 from statuspage.domain.delivery import DeliveryState
 from statuspage.models import Campaign, Delivery
@@ -30,6 +31,42 @@ class QuietWait:
     messages: int
     first: datetime
     last: datetime
+
+
+@dataclass(frozen=True)
+class ZoneWait:
+    """`messages` SMS to people who live in `zone` go at `until`, when it is morning there."""
+
+    zone: str
+    messages: int
+    until: datetime
+
+
+@dataclass(frozen=True)
+class QuietAhead:
+    """What quiet hours would do to a campaign that started at `at`: the zones where it is quiet then, the soonest
+    morning first. `expired`: those whose morning comes so late that the message is not sent at all."""
+
+    at: datetime
+    zones: tuple[ZoneWait, ...]
+    expired: int
+
+    @property
+    def messages(self) -> int:
+        return sum(one.messages for one in self.zones)
+
+
+def ahead(campaign: Campaign, by_zone: Mapping[str, int], settings: Settings, *, at: datetime) -> QuietAhead | None:
+    """`by_zone`: its SMS as counted. None where quiet hours hold nothing of it back at any time."""
+    kept = keeps_quiet(campaign.kind, Channel.SMS, campaign.quiet_override_by is not None)
+    if not by_zone or not kept or settings.quiet_start == settings.quiet_end:
+        return None
+    ends = {zone: quiet_until(at, ZoneInfo(zone), settings.quiet_start, settings.quiet_end) for zone in by_zone}
+    found = [ZoneWait(zone, by_zone[zone], until) for zone, until in ends.items() if until is not None]
+    found.sort(key=lambda one: (one.until, -one.messages, one.zone))
+    last = at + GIVE_UP_AFTER
+    expired = sum(one.messages for one in found if one.until > last)
+    return QuietAhead(at, tuple(one for one in found if one.until <= last), expired)
 
 
 def waiting(session: Session, campaign: Campaign, settings: Settings, *, now: datetime) -> QuietWait | None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from babel.dates import get_timezone_location
 from flask import Flask, Response, flash, g, make_response, redirect, request, session
 from flask import render_template as flask_render
 from flask.typing import ResponseReturnValue
@@ -89,6 +90,7 @@ def furnish(app: Flask) -> None:
         component_shape=component_shape,
         clock_name=clock_name,
         zone_name=zone_name,
+        zone_city=zone_city,
         actor_name=actor_name,
         act_name=act_name,
         gap_text=gap_text,
@@ -257,6 +259,12 @@ def zone_name(key: str = "") -> str:
     """What people call the operator's zone, or the zone `key`, on the day of the page."""
     words = moments() if not key else replace(moments(), zone=ZoneInfo(key))
     return words.zone_name(now())
+
+
+def zone_city(key: str) -> str:
+    """The zone `key` by the place it is named after, and how far its clock stands from UTC."""
+    place = get_timezone_location(key, locale=LANGUAGE_TAGS[locale()].replace("-", "_"), return_city=True)
+    return f"{place} ({zone_name(key)})"
 
 
 def moment(at: datetime | None) -> Markup | str:

@@ -15,12 +15,14 @@ from statuspage.config import Settings
 from statuspage.db import Sessions, transaction
 from statuspage.domain.audience import AudienceFacts, matches, parse, print_audience
 from statuspage.domain.consent import SuppressionReason
-from statuspage.services import campaigns, preview, suppressions
+from statuspage.services import approval, campaigns, preview, suppressions
 from statuspage.services.campaigns import Edit
 from statuspage.services.preview import Preview
+from statuspage.services.quiet_wait import ZoneWait
 from statuspage.services.suppressions import Refused
 from tests.databases import NOW
 from tests.outbox import KEY, Person, World, settings
+from tests.services.test_quiet_wait import MORNINGS, NIGHT
 
 PEOPLE = (
     Person(1),
@@ -74,6 +76,35 @@ def test_it_counts_people_by_language_and_reason(world: World, configured: Setti
     assert sms.segments_each == {"ru": 1, "zh": 1, "en": 1}
     assert found.cost == Decimal("0.05") * sms.segments
     assert found.recipients == 13
+
+
+def test_it_says_whose_sms_would_wait(world: World, configured: Settings) -> None:
+    """At night, by the zone of those who may be told; nothing once a second person lets them be woken."""
+    public_id = world.draft(world.incident())
+    with transaction(world.sessions, read_only=True) as session:
+        campaign = campaigns.get_campaign(session, public_id)
+        found = preview.preview(session, campaign, configured, now=NIGHT)
+    assert found.channels[0].by_zone == {"Asia/Vladivostok": 1, "Europe/Moscow": 4}
+    assert found.quiet is not None
+    assert found.quiet.zones == (
+        ZoneWait("Asia/Vladivostok", 1, MORNINGS[0]),
+        ZoneWait("Europe/Moscow", 4, MORNINGS[1]),
+    )
+    assert (found.quiet.messages, found.quiet.expired) == (5, 0)
+    by_day = looked(world, configured, public_id).quiet
+    assert by_day is not None
+    assert by_day.zones == ()
+
+
+def test_the_approver_sees_the_count_of_the_author(world: World, configured: Settings) -> None:
+    """What was counted when approval was asked is kept whole, whatever has changed since."""
+    public_id = world.draft(world.incident())
+    with transaction(world.sessions) as session:
+        campaign = campaigns.get_campaign(session, public_id)
+        assert preview.counted(campaign) == ()
+        found = approval.request_approval(session, world.author, campaign, settings=configured, now=NOW)
+    world.people(Person(11))
+    assert preview.counted(world.campaign(public_id)) == found.channels
 
 
 def test_the_expansion_does_what_the_preview_says(world: World, configured: Settings) -> None:

@@ -14,7 +14,7 @@ from statuspage.config import Settings
 from statuspage.db import Sessions, transaction
 from statuspage.models import Delivery
 from statuspage.services import campaigns, quiet_wait
-from statuspage.services.quiet_wait import QuietWait
+from statuspage.services.quiet_wait import QuietWait, ZoneWait
 from tests.outbox import Person, World, send_until, settings
 
 NIGHT = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)
@@ -72,3 +72,25 @@ def test_who_may_be_woken_does_not_wait(world: World, configured: Settings) -> N
         assert asked(world, public_id, settings(configured.data_dir, quiet_end="22:00")) is None
         campaigns.get_campaign(session, public_id).quiet_override_by = world.approver.id
     assert asked(world, public_id, configured) is None
+
+
+def test_what_would_wait_past_a_day_would_not_go(world: World, configured: Settings) -> None:
+    """Where quiet hours last longer than a notice is worth sending, it says that before anybody starts it."""
+    campaign = world.campaign(world.draft(world.incident()))
+    longest = settings(configured.data_dir, quiet_start="08:01", quiet_end="08:00")
+    # The clocks go back in the night, so that this day has 25 hours.
+    autumn = datetime(2026, 10, 31, 12, 2, tzinfo=UTC)
+    found = quiet_wait.ahead(campaign, {"America/New_York": 2, "Asia/Vladivostok": 3}, longest, at=autumn)
+    assert found is not None
+    assert found.expired == 2
+    assert found.zones == (ZoneWait("Asia/Vladivostok", 3, datetime(2026, 10, 31, 22, 0, tzinfo=UTC)),)
+
+
+def test_without_quiet_hours_nothing_is_said_ahead(world: World, configured: Settings) -> None:
+    """Of a campaign that may wake people, has no SMS, or whose operator keeps no quiet hours."""
+    campaign, zones = world.campaign(world.draft(world.incident())), {"Europe/Moscow": 1}
+    assert quiet_wait.ahead(campaign, {}, configured, at=NIGHT) is None
+    without = settings(configured.data_dir, quiet_end="22:00")
+    assert quiet_wait.ahead(campaign, zones, without, at=NIGHT) is None
+    campaign.quiet_override_by = world.approver.id
+    assert quiet_wait.ahead(campaign, zones, configured, at=NIGHT) is None

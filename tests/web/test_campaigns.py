@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -234,3 +235,22 @@ def test_the_page_says_what_quiet_hours_hold_back(engineer: Browser, sessions: S
     shown = engineer.get(f"{address}/progress").text
     assert "the first go 23.11 01:00 MSK, the last 23.11 08:00 MSK" in shown
     assert "messages went out" in shown
+
+
+@pytest.mark.usefixtures("told_people")
+def test_the_approver_sees_what_the_author_saw(log_in: LogIn, clock: FrozenClock) -> None:
+    """Languages, the left-out with the reason and what quiet hours would hold back stand on both pages alike."""
+    clock.set(datetime(2026, 11, 22, 19, 30, tzinfo=UTC))
+    engineer, approver = log_in("engineer"), log_in("approver")
+    address = _draft(engineer)
+    author = engineer.get(f"{address}/preview").text
+    held = re.search(r"If it starts now: quiet hours hold back \d+ SMS[^<]+", author)
+    assert held is not None
+    people = author[author.index('<section aria-labelledby="c-sms"') :].split('<section aria-labelledby="samples"')[0]
+    assert "Left out, and why" in people
+    engineer.post(f"{address}/request-approval")
+    asked = approver.get(address).text
+    assert held[0] in asked
+    assert people.strip() in asked
+    clock.set(datetime(2026, 11, 23, 5, 0, tzinfo=UTC))
+    assert "If it starts now: quiet hours hold back no SMS." in log_in("manager").get(address).text

@@ -23,12 +23,14 @@ from statuspage.services import (
     components,
     counts,
     incidents,
+    preview,
     quiet_hours,
     quiet_wait,
     recipients,
     report_acts,
     words,
 )
+from statuspage.services.campaign_texts import Bodies
 from statuspage.services.campaigns import Edit
 from statuspage.services.earlier_notices import earlier_notices
 from statuspage.web import shell
@@ -177,6 +179,7 @@ def page(public_id: str, error: RuleError | None, counted: object = None) -> str
             draft_texts=drafted,
             samples=samples.samples(frozen, wiring().settings) if campaign.content_hash is not None else [],
             earlier=earlier_notices(session, campaign) if campaign.state in EDITABLE else (),
+            **_as_counted(campaign, frozen),
             newer_file=_newer_file(session, campaign),
             fields=[field for one in campaign.channels for field in campaign_texts.FIELDS[Channel(one)]],
             channels=list(Channel),
@@ -203,6 +206,17 @@ def _progress(session: Session, campaign: Campaign) -> dict[str, object]:
     )
     held = quiet_wait.waiting(session, campaign, wiring().settings, now=now())
     return {"counts": found, "course": course(found), "live": live, "held": held}
+
+
+def _as_counted(campaign: Campaign, frozen: Bodies) -> dict[str, object]:
+    """What the author saw when asking for approval, for whoever approves; quiet hours as they would be at the start."""
+    channels = preview.counted(campaign)
+    at = campaign.scheduled_at or now()
+    return {
+        "counted_people": channels,
+        "ahead": quiet_wait.ahead(campaign, preview.sms_by_zone(channels), wiring().settings, at=at),
+        "warnings": preview.warnings_of(frozen),
+    }
 
 
 def _newer_file(session: Session, campaign: Campaign) -> bool:
