@@ -5,111 +5,25 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import groupby
-from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
 from statuspage import i18n
 from statuspage.domain.component import ComponentState, Indicator, indicator
-from statuspage.domain.incident import CauseCategory, IncidentState
+from statuspage.domain.incident import cause_unsaid
 from statuspage.domain.route import USABLE, RouteKind, RouteState
 from statuspage.publish import ways
 from statuspage.publish.bars import DAYS, bars, disturbed
 from statuspage.publish.crediting import Crediting, CreditingKind, crediting
 from statuspage.publish.headline import Headline, HeadlineKind, headline
+from statuspage.publish.language import Language
 from statuspage.publish.promises import promises, tail_days
-from statuspage.publish.prose import prose
 from statuspage.publish.shapes import INDICATOR_SHAPES, ROUTE_SHAPES
-from statuspage.publish.view import ComponentView, IncidentView, PageView, PromiseView, RouteView, Text, Words
+from statuspage.publish.view import ComponentView, IncidentView, PromiseView, RouteView, Words
 
 
-class Reader:
+class Reader(Language):
     """One locale's reading of a view. Pure: the same view and locale always say the same."""
-
-    def __init__(self, view: PageView, locale: str) -> None:
-        self.view = view
-        self.locale = locale
-        self.tag = i18n.LANGUAGE_TAGS[locale]
-        self.moments = i18n.Moments(locale, ZoneInfo(view.operator.time_zone), view.as_of)
-
-    def t(self, key: str, **values: object) -> Markup:
-        """A text of the page's catalogue as HTML: values are escaped unless they are markup already."""
-        text = i18n.template(self.locale, f"page.{key}", values.get("n"))
-        filled = i18n.fill(str(escape(text)), {name: str(escape(value)) for name, value in values.items()})
-        return Markup(filled)  # noqa: S704 -- the text and every value went through escape()
-
-    def plain(self, key: str, **values: object) -> str:
-        return i18n.gettext(self.locale, f"page.{key}", **values)
-
-    def link(self, path: str) -> str:
-        return f"/{self.locale}{path}"
-
-    def absolute(self, path: str) -> str:
-        return f"{self.view.operator.base_url.rstrip('/')}{path}"
-
-    # People's words
-
-    def say(self, words: Words) -> str:
-        return words[self.locale].body
-
-    def names(self, words: tuple[Words, ...], proper: bool = False) -> str:
-        """A list that opens a sentence: after the first name only proper names keep their capital letter."""
-        said = [self.say(one) for one in words]
-        return self._separator.join(said) if proper else i18n.listed(self.locale, said, opening=True)
-
-    @property
-    def gap(self) -> str:
-        """What stands between two sentences: nothing in Chinese."""
-        return i18n.gettext(self.locale, "text.separator")
-
-    @property
-    def _separator(self) -> str:
-        return i18n.gettext(self.locale, "moments.list_separator")
-
-    def pending(self, text: Text) -> str | None:
-        """What to say beside an original that stands in for a missing or outdated translation."""
-        if text.locale == self.locale:
-            return None
-        return self.plain("translation.missing", language=self.plain(f"translation.{text.locale}"))
-
-    def prose(self, text: Text) -> Markup:
-        return prose(text.body)
-
-    @staticmethod
-    def tag_of(locale: str) -> str:
-        return i18n.LANGUAGE_TAGS[locale]
-
-    @staticmethod
-    def language(locale: str) -> str:
-        return i18n.LANGUAGE_NAMES[locale]
-
-    def phone(self) -> Markup:
-        """The support number as a link that dials; short service numbers stay as they are."""
-        number = self.view.operator.support_phone or ""
-        return Markup('<a href="tel:{}">{}</a>').format(
-            "".join(sign for sign in number if sign in "+*#0123456789"), number
-        )
-
-    # Times
-
-    def time(self, at: datetime, said: str | None = None) -> Markup:
-        """A point of time for eyes and machines: `said`, or day, time and zone."""
-        text = self.moments.moment(at) if said is None else said
-        return Markup('<time datetime="{}">{}</time>').format(self.moments.iso(at), text)
-
-    def exact(self, at: datetime) -> Markup:
-        return Markup('<time id="as-of" datetime="{}">{}</time>').format(self.moments.iso(at), self.moments.exact(at))
-
-    def clock(self) -> Markup:
-        """Where the page's small script, if it runs, writes the time of the reader's own clock."""
-        return self.t("foot.your_clock", clock=Markup('<span id="clock"></span>'))
-
-    def until(self, end: datetime) -> Markup:
-        return self.time(end, self.moments.zoned(self.moments.until(end), end))
-
-    def by(self, end: datetime, beside: datetime | None = None) -> Markup:
-        """A deadline with its zone, its day left out when it is the day of `beside`."""
-        return self.time(end, self.moments.zoned(self.moments.by(end, beside), end))
 
     # The sentence
 
@@ -249,7 +163,7 @@ class Reader:
     def limits(self, route: RouteView) -> str:
         """Whom or where a route is for, when not for everybody."""
         whom = i18n.listed(self.locale, [self.say(one) for one in route.segments])
-        return self._separator.join(part for part in (whom, self.names(route.regions, proper=True)) if part)
+        return self.separator.join(part for part in (whom, self.names(route.regions, proper=True)) if part)
 
     def checked(self, route: RouteView) -> datetime | None:
         """When somebody last saw that it is as the page tells."""
@@ -327,8 +241,7 @@ class Reader:
 
     def _cause(self, incident: IncidentView) -> str | None:
         """Nothing while the state says that the cause is found and the record does not say which."""
-        unsaid = incident.cause is CauseCategory.UNKNOWN and incident.state is IncidentState.IDENTIFIED
-        return None if unsaid else self.plain(f"cause.{incident.cause}")
+        return None if cause_unsaid(incident.state, incident.cause) else self.plain(f"cause.{incident.cause}")
 
     def _expected(self, incident: IncidentView) -> str | Markup | None:
         if not incident.is_open or incident.repaired:
