@@ -80,7 +80,10 @@ def declare(parts: Composition, /, json_wanted: bool, idempotency_key: str | Non
 def update(
     parts: Composition, /, public_id: str, state: str | None, override: str, json_wanted: bool, **options: Any
 ) -> None:
-    """Post an update. A state after the present one moves the incident on; an open one after resolving reopens it."""
+    """Post an update. A state after the present one moves the incident on.
+
+    An open one after resolving reopens it: with --component only these fail again, without it all that had failed.
+    """
     with writing(parts) as session:
         found = incidents.get_incident(session, public_id)
         becomes = found.state if state is None else IncidentState(state)

@@ -171,7 +171,8 @@ def resolve_incident(
 def reopen_incident(
     session: Session, actor: Actor, incident: Incident, new: NewUpdate, operator: OperatorFacts, *, now: datetime
 ) -> IncidentUpdate:
-    """It fails again: components as bad as they were, grace active, crediting to be verified anew."""
+    """It fails again: components as bad as they were unless `new` names some, grace active, crediting to be verified
+    anew."""
     if new.state not in BROKEN:
         raise RuleError(
             "incident.bad_reopening",
@@ -181,6 +182,12 @@ def reopen_incident(
     if incident.state in BROKEN:
         raise RuleError(
             "incident.not_closed", f"state: the incident is {incident.state}, so it is open. Post an update.", "state"
+        )
+    if updates.state_after(session, incident, new, now) not in BROKEN:
+        raise RuleError(
+            "incident.reopened_too_early",
+            "at: this lies before the last update, so the incident would stay as it is. Give a later time or none.",
+            "at",
         )
     return add_update(session, actor, incident, new, operator, now=now)
 
@@ -231,15 +238,18 @@ def _follow(
             incident.crediting_verified_at, incident.crediting_verified_by = None, None
         if old in RESTORED and state in BROKEN:
             incident.credited_by_at = None
-    said = {**_components_after(session, incident, old), **new.components}
+    said = {**_components_after(session, incident, old, new), **new.components}
     if said:
         components.say(session, incident, said)
     components.apply(session, incident, update.id, update.at, now)
     grace.follow(session, actor, incident, now)
 
 
-def _components_after(session: Session, incident: Incident, old: IncidentState) -> dict[str, ComponentState]:
-    """What a change of state makes of the incident's components, unless the update says otherwise."""
+def _components_after(
+    session: Session, incident: Incident, old: IncidentState, new: NewUpdate
+) -> dict[str, ComponentState]:
+    """What a change of state makes of the incident's components that `new` does not name. One that reopens and names
+    those that fail again means only them."""
     state = incident.state
     if state is old:
         return {}
@@ -248,7 +258,7 @@ def _components_after(session: Session, incident: Incident, old: IncidentState) 
         return dict.fromkeys(current, ComponentState.OPERATIONAL)
     if state in RESTORED:
         return {key: _catching_up(one) for key, one in components.worst_of(session, incident).items()}
-    if old in RESTORED:
+    if old in RESTORED and not new.components:
         return components.worst_of(session, incident)
     return {}
 

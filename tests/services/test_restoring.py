@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from statuspage.db import transaction
+from statuspage.domain.component import ComponentState
 from statuspage.domain.errors import RuleError
 from statuspage.domain.incident import IncidentState, Publication
 from statuspage.models import Incident
@@ -46,6 +47,20 @@ def test_what_reopens_promises_the_next_update(world: World) -> None:
         world.update(session, engineer, incident, IncidentState.INVESTIGATING)
         assert incident.next_update_at is not None
         assert incident.next_update_at > again
+
+
+def test_a_reopening_breaks_what_it_names(world: World) -> None:
+    """One service that fails again leaves the others working; that nothing else is named is not that all is broken."""
+    with transaction(world.sessions) as session:
+        engineer = world.actor(session, "engineer")
+        incident = world.declare(session, engineer)
+        world.update(session, engineer, incident, IncidentState.RESOLVED, override="Nobody paid during the outage.")
+        world.clock.advance(timedelta(days=1))
+        named = {"top_up": ComponentState.PARTIAL_OUTAGE}
+        world.update(session, engineer, incident, IncidentState.IDENTIFIED, components=named)
+        states = components.states_of(session, incident)
+        assert states.pop("top_up") is ComponentState.PARTIAL_OUTAGE
+        assert set(states.values()) == {ComponentState.OPERATIONAL}
 
 
 def test_another_incident_that_holds_the_same_services_is_named(world: World) -> None:

@@ -8,14 +8,16 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
 
 from statuspage.clock import FrozenClock
 from statuspage.db import Sessions, transaction
+from statuspage.domain.component import ComponentState
 from statuspage.domain.incident import IncidentState
-from statuspage.models import AuditEntry, Incident
+from statuspage.models import AuditEntry, Component, Incident
 from tests.web.site import Browser, declare
 
 pytestmark = pytest.mark.usefixtures("operator")
@@ -95,11 +97,33 @@ def test_the_review_comes_after_resolving(log_in: LogIn, clock: FrozenClock, ses
     assert "磁盘已满。" in manager.get(f"{room}/report?locale=zh").text
 
 
-def test_a_reopening_says_what_becomes_of_the_services(engineer: Browser, clock: FrozenClock) -> None:
-    """What is left alone becomes as bad as it was, and the form says so instead of "normal"."""
-    page = engineer.get(f"{_resolved(engineer, clock)}/tell/reopen").text
-    assert "as before: down" in page
-    assert "as it is" not in page
+def test_a_reopening_says_what_becomes_of_the_services(
+    engineer: Browser, clock: FrozenClock, sessions: Sessions
+) -> None:
+    """The form names each as bad as it was instead of "normal"; what a person changes there stays changed."""
+    room = _resolved(engineer, clock)
+    address = f"{room}/tell/reopen"
+    assert "as it is" not in engineer.get(address).text
+    form = engineer.filled(address)
+    assert form["component.top_up"] == ["major_outage"]
+    clock.advance(MINUTE)
+    said = {**form, "body.ru": "Снова не видно баланса.", "component.top_up": "operational"}
+    assert engineer.post(address, said).status_code == 303
+    with transaction(sessions, read_only=True) as session:
+        states = dict(session.execute(select(Component.key, Component.state)).all())
+    assert (states["top_up"], states["balance"]) == (ComponentState.OPERATIONAL, ComponentState.MAJOR_OUTAGE)
+
+
+def test_a_reopening_dated_before_the_end_is_refused(engineer: Browser, clock: FrozenClock) -> None:
+    """It would reopen nothing; the form comes back and says so at the time."""
+    room = _resolved(engineer, clock)
+    address = f"{room}/tell/reopen"
+    engineer.get(address)
+    clock.advance(MINUTE)
+    local = (clock.now() - 2 * MINUTE).astimezone(ZoneInfo("Europe/Moscow"))
+    said = {**engineer.filled(address), "body.ru": "Снова не работает.", "at": f"{local:%Y-%m-%dT%H:%M}"}
+    answer = engineer.post(address, said)
+    assert (answer.status_code, "before the last update" in answer.text) == (422, True)
 
 
 def test_reading_a_report_is_not_handing_it_in(log_in: LogIn, clock: FrozenClock) -> None:

@@ -129,8 +129,6 @@ def _new(session: Session, incident: Incident, form: Fields) -> NewUpdate:
         cause=_cause(form),
     )
     form.check()
-    if new.at is not None:
-        return NewUpdate(new.state, new.body, source, at=new.at, cause=new.cause)
     return new
 
 
@@ -209,7 +207,7 @@ def _page(public_id: str, kind: Kind, error: RuleError | None) -> str:
             causes=list(CauseCategory),
             expected_end_at=_still_ahead(incident.expected_end_at),
             credited_by_at=_still_ahead(incident.credited_by_at),
-            components=[(key, named[key], one) for key, one in _left_alone(session, incident, kind).items()],
+            components=[(key, named[key], one) for key, one in _as_offered(session, incident, kind).items()],
             component_states=list(ComponentState),
             measures={key: naming.picked(one) for key, one in playbook.measure_texts(session, incident).items()},
             gate=open_gate(playbook.rows(session, incident, operator(), now())) if kind is Kind.RESOLVE else (),
@@ -238,8 +236,8 @@ def _words_page(public_id: str, place: str, error: RuleError | None) -> str:
         )
 
 
-def _left_alone(session: Session, incident: Incident, kind: Kind) -> dict[str, ComponentState]:
-    """What each component becomes when the form says nothing of it: as it is, or at a reopening as bad as it was."""
+def _as_offered(session: Session, incident: Incident, kind: Kind) -> dict[str, ComponentState]:
+    """What the form says of each component by itself: as it is, or at a reopening as bad as it was."""
     return (components.worst_of if kind is Kind.REOPEN else components.states_of)(session, incident)
 
 
