@@ -327,8 +327,10 @@ def _person(parts: Composition) -> Actor:
     email = click.prompt("Approver's e-mail")
     password = click.prompt("Password", hide_input=True)
     with writing(parts) as session:
-        now = parts.clock.now()
-        user = logins.verify_password(session, email, password, network=guesses.HERE, loopback=True, now=now)
+        attempt = logins.begin(session, email, network=guesses.HERE, loopback=True, now=parts.clock.now())
+    matched = attempt.matches(password)
+    with writing(parts) as session:
+        user = logins.finish(session, attempt, matched=matched, now=parts.clock.now())
         person = None if user is None else (of_user(user), user.must_change_password)
     if person is None:
         raise NotAllowed("campaign.bad_login", "approver: e-mail or password is wrong, or the person is locked out.")

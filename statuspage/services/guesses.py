@@ -7,9 +7,11 @@ account's owner is kept out neither where he has logged in before nor at this ma
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
+from typing import NamedTuple
 
 from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
@@ -51,46 +53,78 @@ def network_of(peer: str) -> str:
     return str(ip_network((address, 24 if address.version == 4 else 56), strict=False))
 
 
+class _Standing(NamedTuple):
+    """What a row says."""
+
+    failures: int
+    last_at: datetime
+    blocked_until: datetime | None
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """One row that the try was counted in: how it stood before, and with the try."""
+
+    network: str
+    free: int
+    before: _Standing
+    after: _Standing
+
+    def give_back(self, row: LoginFailure) -> None:
+        """What others counted meanwhile stays."""
+        if _standing(row) == self.after:
+            row.failures, row.last_at, row.blocked_until = self.before
+            return
+        row.failures = max(row.failures - 1, 0)
+        if row.failures < self.free:
+            row.blocked_until = None
+
+
 @dataclass(frozen=True)
 class Tried:
-    """What is held against a try: the failures from its network, and those of all strangers unless it is none."""
+    """A try that was counted as a failure before its password was looked at, so that whoever tries at the same time
+    finds it counted: guesses in parallel are no more than guesses one after the other."""
 
     account: str
-    here: LoginFailure
-    strangers: LoginFailure | None
+    counted: tuple[_Counted, ...]
+    """The network's row, and that of all strangers unless it is none."""
 
-    def waits(self, now: datetime) -> bool:
-        """Whether this address may not be tried from this network yet. Trying all the same does not make it longer."""
-        return any(row.blocked_until is not None and row.blocked_until > now for row in self._rows())
-
-    def miss(self, session: Session, now: datetime) -> None:
-        """Count a wrong password; past the free ones the next try waits, twice as long each time, up to a quarter of an
-        hour."""
-        for row, free in zip(self._rows(), (FREE_ATTEMPTS, FREE_FROM_STRANGERS), strict=False):
-            row.failures, row.last_at = row.failures + 1, now
-            if row.failures >= free:
-                row.blocked_until = now + min(timedelta(minutes=2 ** min(row.failures - free, 10)), LONGEST_WAIT)
+    def miss(self, session: Session, now: datetime) -> tuple[int, int]:
+        """The password was wrong, so the count stays: the failures from this network, and of all strangers."""
+        rows = [_held(session, self.account, one.network, now) for one in self.counted]
+        for row in rows:
+            row.last_at = now  # the answer is the time of the failure
         session.flush()
         known = LoginFailure.network.startswith(_KNOWN)
         session.execute(delete(LoginFailure).where(~known, LoginFailure.last_at < now - KEPT))
         session.execute(delete(LoginFailure).where(known, LoginFailure.last_at < now - KNOWN_FOR))
+        return _failures(rows)
+
+    def give_back(self, session: Session, now: datetime) -> tuple[int, int]:
+        """The try was no failure: how many there are without it."""
+        rows = [_held(session, self.account, one.network, now) for one in self.counted]
+        for one, row in zip(self.counted, rows, strict=True):
+            one.give_back(row)
+        session.flush()
+        return _failures(rows)
 
     def forgive(self, session: Session, now: datetime) -> None:
         """The right password: no failure counts here any more, and from now on this network is one of the person's own.
         What strangers guessed elsewhere stays: a log-in must not be what gives them new tries."""
-        self.here.failures, self.here.blocked_until = 0, None
+        self.give_back(session, now)
+        network = self.counted[0].network
+        here = _held(session, self.account, network, now)
+        here.failures, here.blocked_until = 0, None
         session.flush()
-        _held(session, self.account, _KNOWN + self.here.network, now).last_at = now
-
-    def _rows(self) -> list[LoginFailure]:
-        return [self.here] if self.strangers is None else [self.here, self.strangers]
+        _held(session, self.account, _KNOWN + network, now).last_at = now
 
 
-def take(session: Session, email: str, network: str, *, loopback: bool, now: datetime) -> Tried:
-    """The rows of this address, held for this transaction so that guesses queue up, and decayed to `now`.
+def count(session: Session, email: str, network: str, *, loopback: bool, now: datetime) -> Tried | None:
+    """Count a try; None when this address may not be tried from this network yet, which makes the waiting no longer.
 
-    They are kept for every address that is tried, known or not: the work, and so the answer's time, is the same.
-    `loopback`: the try came from this machine, which is never a stranger.
+    Past the free ones the next try waits, twice as long each time, up to a quarter of an hour. Rows are kept for every
+    address that is tried, known or not: the work, and so the answer's time, is the same. `loopback`: the try came from
+    this machine, which is never a stranger.
     """
     account = _hash(email)
     own = session.scalar(
@@ -98,9 +132,30 @@ def take(session: Session, email: str, network: str, *, loopback: bool, now: dat
             LoginFailure.account_hash == account, LoginFailure.network == _KNOWN + network
         )
     )
-    here = _held(session, account, network, now)
-    known = loopback or (own is not None and own > now - KNOWN_FOR)
-    return Tried(account, here, None if known else _held(session, account, STRANGERS, now))
+    held = [(_held(session, account, network, now), FREE_ATTEMPTS)]
+    if not loopback and (own is None or own <= now - KNOWN_FOR):
+        held.append((_held(session, account, STRANGERS, now), FREE_FROM_STRANGERS))
+    if any(row.blocked_until is not None and row.blocked_until > now for row, _ in held):
+        return None
+    counted = tuple(_count(row, free, now) for row, free in held)
+    session.flush()
+    return Tried(account, counted)
+
+
+def _count(row: LoginFailure, free: int, now: datetime) -> _Counted:
+    before = _standing(row)
+    row.failures, row.last_at = row.failures + 1, now
+    if row.failures >= free:
+        row.blocked_until = now + min(timedelta(minutes=2 ** min(row.failures - free, 10)), LONGEST_WAIT)
+    return _Counted(row.network, free, before, _standing(row))
+
+
+def _failures(rows: Sequence[LoginFailure]) -> tuple[int, int]:
+    return rows[0].failures, rows[1].failures if len(rows) > 1 else 0
+
+
+def _standing(row: LoginFailure) -> _Standing:
+    return _Standing(row.failures, row.last_at, row.blocked_until)
 
 
 def _held(session: Session, account: str, network: str, now: datetime) -> LoginFailure:

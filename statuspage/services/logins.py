@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from statuspage.models import LoginSession, User
 from statuspage.services import audit, guesses, passwords
 from statuspage.services.actor import of_user
+from statuspage.services.guesses import Tried
 
 LIFETIME = timedelta(hours=12)
 """A shift; after it the password is asked again."""
@@ -29,33 +30,61 @@ class LoggedIn:
     login: LoginSession
 
 
-def verify_password(
-    session: Session, email: str, password: str, *, network: str, loopback: bool, now: datetime
-) -> User | None:
-    """Whose password this is, else None: unknown, wrong, too many wrong ones from `network` or from strangers to the
-    account, disabled, or a first password from elsewhere.
+@dataclass(frozen=True)
+class Attempt:
+    """A try at a log-in, counted already. Between `begin` and `finish` its password is looked at, in no transaction:
+    that costs 50 ms, for which nobody else could write."""
 
-    A failure is counted, so the caller commits in either case. `loopback` says whether the request came from this host.
+    user_id: int | None
+    password_hash: str | None
+    tried: Tried | None
+    """None: the address has to wait."""
+    loopback: bool
+
+    def matches(self, password: str) -> bool:
+        """Whether it is the right one; costs the same whether there is such a person, and whether he has to wait."""
+        if self.password_hash is None or self.tried is None:
+            passwords.waste_time(password)
+            return False
+        return passwords.matches(self.password_hash, password[: passwords.MAXIMUM_LENGTH])
+
+
+def begin(session: Session, email: str, *, network: str, loopback: bool, now: datetime) -> Attempt:
+    """Count a try at the account of `email`. The caller commits, asks `matches` and hands the answer to `finish`.
+
+    `loopback` says whether the request came from this host.
     """
     address = email.strip().lower()
-    tried = guesses.take(session, address, network, loopback=loopback, now=now)
+    tried = guesses.count(session, address, network, loopback=loopback, now=now)
     user = session.scalar(select(User).where(User.email == address, User.disabled_at.is_(None)))
-    waits = tried.waits(now)
-    if user is None or waits:
-        passwords.waste_time(password)
-        if not waits:
-            tried.miss(session, now)
+    if user is None:
+        return Attempt(None, None, tried, loopback)
+    return Attempt(user.id, user.password_hash, tried, loopback)
+
+
+def finish(session: Session, attempt: Attempt, *, matched: bool, now: datetime) -> User | None:
+    """Who may log in, else None: unknown, wrong, too many wrong ones from this network or from strangers to the
+    account, disabled, another password since `begin`, or a first password from elsewhere. What is none of the
+    guesser's doing is given back; the rest stays counted, so the caller commits in either case."""
+    if attempt.tried is None:
         return None
-    right = passwords.matches(user.password_hash, password[: passwords.MAXIMUM_LENGTH])
-    if right and (loopback or not user.must_change_password):
-        tried.forgive(session, now)
+    user = _unchanged(session, attempt)
+    if user is not None and matched and (attempt.loopback or not user.must_change_password):
+        attempt.tried.forgive(session, now)
         return user
-    if not right:
-        tried.miss(session, now)
-    strangers = 0 if tried.strangers is None else tried.strangers.failures
-    detail: audit.Detail = {"failures": tried.here.failures, "from_strangers": strangers}
-    audit.record(session, of_user(user), "user.login_refused", "user", user.public_id, now, detail)
+    failures, strangers = attempt.tried.give_back(session, now) if matched else attempt.tried.miss(session, now)
+    if user is not None:
+        detail: audit.Detail = {"failures": failures, "from_strangers": strangers}
+        audit.record(session, of_user(user), "user.login_refused", "user", user.public_id, now, detail)
     return None
+
+
+def _unchanged(session: Session, attempt: Attempt) -> User | None:
+    """The person as at `begin`, held until the log-in stands, so that no new password lets an old one's log-in live."""
+    query = select(User).where(
+        User.id == attempt.user_id, User.password_hash == attempt.password_hash, User.disabled_at.is_(None)
+    )
+    return session.scalar(query.with_for_update().execution_options(populate_existing=True))
 
 
 def open_login(session: Session, user: User, *, now: datetime) -> str:

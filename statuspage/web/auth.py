@@ -36,13 +36,10 @@ def log_in() -> ResponseReturnValue:
     form = fields()
     email, password = form.text("email", limit=254), request.form.get("password", "")
     onward = _local(request.form.get("next", ""))
-    user = None
+    token = None
     if tries.take(peer(), now()) and email and 0 < len(password) <= passwords.MAXIMUM_LENGTH and not form.mistakes:
-        with wiring().writing() as db:
-            network = guesses.network_of(peer())
-            user = logins.verify_password(db, email, password, network=network, loopback=from_loopback(), now=now())
-            token = logins.open_login(db, user, now=now()) if user is not None else ""
-    if user is None:
+        token = _token(email, password)
+    if token is None:
         return shell.render("auth/login.html", refused=True, next=onward), 422
     # Of a whole shift behind one address only the failures count.
     tries.give_back(peer())
@@ -73,9 +70,10 @@ def change_password() -> ResponseReturnValue:
     try:
         if new != request.form.get("again", ""):
             raise RuleError("user.passwords_differ", "again: the new passwords differ. Type this one anew.", "again")
+        proven = users.new_password(person(), current, new)
         with wiring().writing() as db:
             user = users.get_user(db, person().public_id)
-            users.change_password(db, actor(), user, current, new, now=now())
+            users.change_password(db, actor(), user, proven, now=now())
             token = logins.open_login(db, user, now=now())
     except RuleError as error:
         return _password_page(error)
@@ -91,6 +89,17 @@ def language() -> ResponseReturnValue:
     if chosen in wiring().settings.locales:
         session[shell.LOCALE] = chosen
     return redirect(_local(request.form.get("next", "")) or url_for(HOME), code=303)
+
+
+def _token(email: str, password: str) -> str | None:
+    """A log-in of the person whose password this is. It is looked at between two transactions, where nobody waits."""
+    with wiring().writing() as db:
+        network = guesses.network_of(peer())
+        attempt = logins.begin(db, email, network=network, loopback=from_loopback(), now=now())
+    matched = attempt.matches(password)
+    with wiring().writing() as db:
+        user = logins.finish(db, attempt, matched=matched, now=now())
+        return None if user is None else logins.open_login(db, user, now=now())
 
 
 def _password_page(error: RuleError | None) -> ResponseReturnValue:

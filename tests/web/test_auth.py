@@ -9,7 +9,7 @@ import pytest
 
 from statuspage.clock import FrozenClock
 from statuspage.db import Sessions, transaction
-from statuspage.services import users
+from statuspage.services import audit, passwords, users
 from statuspage.services.actor import CLI
 from statuspage.web import auth
 from statuspage.web.access import access
@@ -65,6 +65,27 @@ def test_a_whole_shift_logs_in_behind_one_address(browser: Browser, person: Call
     for _ in range(auth.tries.limit.tries + 1):
         assert browser.log_in(email).status_code == 303
         browser.post("/console/logout", {})
+
+
+def test_nobody_waits_while_a_password_is_looked_at(
+    browser: Browser, person: Callable[..., str], sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others write meanwhile: that work, 50 ms a guess, is done in no transaction."""
+    email, wrote, matches = person(), [], passwords.matches
+
+    def write_meanwhile(password_hash: str, password: str) -> bool:
+        with transaction(sessions) as session:
+            audit.record(session, CLI, "user.enabled", "user", "-", NOW)
+        wrote.append(password)
+        return matches(password_hash, password)
+
+    monkeypatch.setattr(passwords, "matches", write_meanwhile)
+    assert browser.log_in(email, "wrong password here").status_code == 422
+    assert browser.log_in("nobody@demo.example").status_code == 422
+    assert browser.log_in(email).status_code == 303
+    browser.get("/console/password")
+    assert browser.post("/console/password", {"current": PASSWORD, "new": OTHER, "again": OTHER}).status_code == 303
+    assert wrote == ["wrong password here", PASSWORD, PASSWORD, PASSWORD]
 
 
 def test_a_guesser_keeps_the_owner_out_of_his_own_network_only(browser: Browser, person: Callable[..., str]) -> None:
