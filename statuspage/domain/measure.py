@@ -90,9 +90,9 @@ MEASURES: tuple[Measure, ...] = (
     Measure(
         "told_directly", 2, "R1",
         _text(
-            "Сообщить тем, кого сбой коснулся: не меньше 90 % из тех, с кем есть связь.",
+            "Сообщить тем, кого сбой коснулся: не меньше 90\u00a0% из тех, с кем есть связь.",
             "直接通知受影响的用户：可联系用户中至少 90% 已收到。",
-            "Tell the affected subscribers directly: at least 90 % of those who can be reached.",
+            "Tell the affected subscribers directly: at least 90% of those who can be reached.",
         ),
         ("engineer", "approver"), after=60 * _MINUTE, undone=_told_too_few, not_needed=_short,
     ),
@@ -221,7 +221,7 @@ MEASURES: tuple[Measure, ...] = (
         "compensation", 16, "RU 18, 19",
         _text(
             "Решить о компенсации (или записать, почему её нет) и приложить выгрузку журнала.",
-            "确定补偿规则(或写明不补偿的理由),并存档审计导出。",
+            "确定补偿规则（或写明不补偿的理由），并存档审计导出。",
             "Decide on compensation (or “none”, with the reason) and file the audit export.",
         ),
         ("manager",), anchor=Anchor.RESOLVED, after=7 * _DAY,

@@ -60,7 +60,7 @@ def test_a_sentence_names_what_when_and_who() -> None:
     """Times in the operator's zone, people by name, an exclusive end as the day that ends."""
     words = {fact.key: said(fact, moments("en"), NAMES) for key in FACTS for fact in facts(key, SHOWN)}
     assert words["on_page"] == "On the page since 22.11 12:00 MSK, put there by Anna."
-    assert words["told"] == "Handed over: 2 of 3 messages, 66 %. At least 90 % is asked for."
+    assert words["told"] == "Handed over: 2 of 3 messages, 66%. At least 90% is asked for."
     assert words["hold"].endswith("by the command line and stands until 22.11 24:00.")
     assert words["hold_covers"] == "It does not cover: prepaid lines."
     assert words["complete"].startswith("The page does not say yet: whom to call")
