@@ -18,6 +18,7 @@ from statuspage.domain.incident import Publication
 from statuspage.models import Campaign, CampaignCount, Incident, Lease, PageState, Receipt
 from statuspage.services import clock_facts
 from statuspage.services.operator_facts import OperatorFacts
+from statuspage.services.receipts import FOREIGN
 
 _UP = "statuspage_database_up"
 
@@ -84,8 +85,16 @@ def _overdue(session: Session, operator: OperatorFacts, now: datetime) -> Metric
 
 
 def _receipts(session: Session, _now: datetime) -> Metric:
-    rows = session.execute(select(func.count()).select_from(Receipt).where(Receipt.applied_at.is_(None)))
+    waiting = Receipt.applied_at.is_(None) & Receipt.effect.is_(None)
+    rows = session.execute(select(func.count()).select_from(Receipt).where(waiting))
     return _gauge("receipts_waiting", "Callbacks that were stored and not yet applied.", rows)
+
+
+def _foreign(session: Session, _now: datetime) -> Metric:
+    laid_aside = Receipt.applied_at.is_(None) & (Receipt.effect == FOREIGN)
+    rows = session.execute(select(func.count()).select_from(Receipt).where(laid_aside))
+    meaning = "Signed callbacks of the last 72 hours about another message than their delivery's; believed in nothing."
+    return _gauge("receipts_foreign", meaning, rows)
 
 
 def _behind(session: Session, _now: datetime) -> Metric:
@@ -113,6 +122,7 @@ _FAMILIES: tuple[Callable[[Session, datetime], Metric], ...] = (
     _break_glass,
     _incidents,
     _receipts,
+    _foreign,
     _behind,
     _leases,
 )

@@ -146,7 +146,7 @@ def _tell_late(session: Session, group: Sequence[Settled], now: datetime) -> Non
             provider_id=one.outcome.provider_id,
             delivery_id=one.message.delivery_id,
             attempt=one.message.attempt,
-            status=f"answer:{one.outcome.state}",
+            status=f"{receipts.OUR_ANSWER}{one.outcome.state}",
             state=one.outcome.state,
             at=now,
         )

@@ -121,7 +121,7 @@ class Receipt(Base):
     received_at: Mapped[datetime]
     applied_at: Mapped[datetime | None]
     effect: Mapped[str | None] = mapped_column(String(20))
-    """applied, late (its rank is not higher), unmatched."""
+    """applied, late (its rank is not higher), unmatched, foreign (about another message than the delivery's)."""
 
 
 class Inbound(Base):

@@ -27,6 +27,12 @@ KEEP_UNMATCHED = timedelta(hours=72)
 """A receipt may come before the answer that tells us the provider's id; three days later none will."""
 
 RETRY_WITHIN = timedelta(hours=24)
+
+FOREIGN = "foreign"
+"""The effect of a receipt that names a delivery of ours and another message than the provider made of it."""
+
+OUR_ANSWER = "answer:"
+"""Begins the status of what a provider answered to our own request: that decides which message it is."""
 BATCH = 500
 
 logger = structlog.get_logger(__name__)
@@ -95,7 +101,8 @@ def store_inbound(session: Session, words: Sequence[base.Inbound], key: AddressK
 def apply_receipts(session: Session, *, now: datetime, limit: int = BATCH) -> tuple[int, list[Outcome]]:
     """Apply up to `limit` waiting receipts to their deliveries; returns how many and what they did.
 
-    Order does not matter: a receipt only ever raises a delivery's rank. One that names no delivery waits for 72 hours.
+    Order does not matter: a receipt only ever raises a delivery's rank. One that names no delivery waits for 72 hours;
+    one about another message than the delivery's is kept as long and believed in nothing.
     """
     found = [*_waiting(session, _BY_DELIVERY, limit), *_waiting(session, _BY_PROVIDER, limit)]
     work = _Work(session, now)
@@ -114,12 +121,15 @@ def _insert_new(session: Session, table: type[Receipt] | type[Inbound], rows: li
 
 
 _COLUMNS = (
-    "SELECT r.id, r.provider, r.provider_id, r.state AS incoming, r.reason AS failure, r.error_code, "
+    "SELECT r.id, r.provider, r.provider_id, r.status, r.state AS incoming, r.reason AS failure, r.error_code, "
     "r.attempt AS receipt_attempt, d.id AS delivery_id, d.state, d.reason, d.attempt, d.channel, d.campaign_id, "
-    "d.address_hash, c.state = 'running' OR c.state = 'paused' AS alive "
+    "d.address_hash, d.provider_id AS known_id, c.state = 'running' OR c.state = 'paused' AS alive "
     "FROM receipt r JOIN delivery d ON "
 )
-_WAITING = " JOIN campaign c ON c.id = d.campaign_id WHERE r.applied_at IS NULL {only} ORDER BY r.id LIMIT :limit{lock}"
+_WAITING = (
+    " JOIN campaign c ON c.id = d.campaign_id "
+    "WHERE r.applied_at IS NULL AND r.effect IS NULL {only} ORDER BY r.id LIMIT :limit{lock}"
+)
 _BY_DELIVERY = _COLUMNS + "d.id = r.delivery_id" + _WAITING
 _BY_PROVIDER = _COLUMNS + "d.provider_id = r.provider_id AND d.provider = r.provider" + _WAITING
 
@@ -136,6 +146,8 @@ class _Standing:
 
     state: DeliveryState
     reason: str | None
+    message: str | None
+    """The provider's id of it, where it is known."""
 
 
 class _Work:
@@ -148,14 +160,18 @@ class _Work:
         self._at = moment(session, now)
         self._standing: dict[int, _Standing] = {}
         self._deliveries: list[dict[str, Any]] = []
+        self._messages: list[dict[str, Any]] = []
         self._receipts: list[dict[str, Any]] = []
         self._attempts: list[dict[str, Any]] = []
         self._refused: list[Refused] = []
         self._moves = counts.Moves()
 
     def take(self, row: Row[Any]) -> None:
-        standing = self._standing.setdefault(row.delivery_id, _Standing(DeliveryState(row.state), row.reason))
+        at_first = _Standing(DeliveryState(row.state), row.reason, row.known_id)
+        standing = self._standing.setdefault(row.delivery_id, at_first)
         earlier = row.receipt_attempt is not None and row.receipt_attempt < row.attempt
+        if not earlier and self._is_foreign(row, standing):
+            return
         state = apply_receipt(standing.state, DeliveryState(row.incoming), earlier_attempt=earlier)
         self._receipts.append({"id": row.id, "at": self._at, "effect": "late" if state is None else "applied"})
         if state is None:
@@ -173,8 +189,21 @@ class _Work:
         if failed or state is DeliveryState.DELIVERED:
             self.outcomes.append(Outcome(row.campaign_id, row.channel, failure if failed else None))
 
+    def _is_foreign(self, row: Row[Any], standing: _Standing) -> bool:
+        """Whether it speaks of another SMS than ours; a bounced mail is known by its signed return path alone."""
+        if row.channel != Channel.SMS or standing.message in (None, row.provider_id):
+            return False
+        if row.status.startswith(OUR_ANSWER):
+            standing.message = row.provider_id
+            self._messages.append({"id": row.delivery_id, "provider": row.provider, "provider_id": row.provider_id})
+            return False
+        self._receipts.append({"id": row.id, "at": None, "effect": FOREIGN})
+        logger.warning("receipt.foreign", provider=row.provider, receipt=row.id, delivery=row.delivery_id)
+        return True
+
     def write(self) -> None:
         for statement, rows in (
+            (_MESSAGE, self._messages),
             (_DELIVERY, self._deliveries),
             (_ATTEMPT, self._attempts),
             (_RECEIPT, self._receipts),
@@ -198,14 +227,16 @@ class _Work:
             counts.place(row.campaign_id, row.channel, standing.state, standing.reason),
             counts.place(row.campaign_id, row.channel, state, reason),
         )
-        standing.state, standing.reason = state, reason
+        # The next attempt is another message.
+        message = None if again is not None else standing.message or row.provider_id
+        standing.state, standing.reason, standing.message = state, reason, message
         self._deliveries.append(
             {
                 "id": row.delivery_id,
                 "state": state.value,
                 "reason": reason,
                 "provider": row.provider,
-                "provider_id": row.provider_id,
+                "provider_id": message,
                 "error_code": row.error_code,
                 "heard_at": self._at,
                 "final_at": self._at if state in FINAL else None,
@@ -226,9 +257,10 @@ def _attempt(row: Row[Any], at: object, reason: str | None) -> dict[str, Any]:
     }
 
 
+_MESSAGE = text("UPDATE delivery SET provider = :provider, provider_id = :provider_id WHERE id = :id")
 _DELIVERY = text(
     "UPDATE delivery SET state = :state, reason = :reason, provider = COALESCE(provider, :provider), "
-    "provider_id = COALESCE(provider_id, :provider_id), error_code = :error_code, owner = NULL, lease_until = NULL, "
+    "provider_id = :provider_id, error_code = :error_code, owner = NULL, lease_until = NULL, "
     "accepted_at = COALESCE(accepted_at, :heard_at), final_at = :final_at, "
     "not_before = COALESCE(:not_before, not_before) WHERE id = :id"
 )
@@ -242,6 +274,7 @@ _RECEIPT = text("UPDATE receipt SET applied_at = :at, effect = :effect WHERE id 
 def _give_up(session: Session, now: datetime) -> None:
     changed(
         session,
-        "UPDATE receipt SET applied_at = :now, effect = 'unmatched' WHERE applied_at IS NULL AND received_at < :limit",
+        "UPDATE receipt SET applied_at = :now, effect = COALESCE(effect, 'unmatched') "
+        "WHERE applied_at IS NULL AND received_at < :limit",
         {"now": moment(session, now), "limit": moment(session, now - KEEP_UNMATCHED)},
     )

@@ -19,6 +19,7 @@ from statuspage.models import Receipt as Stored
 from statuspage.services import receipts
 from tests.databases import NOW
 from tests.outbox import KEY, Person, World, settings
+from tests.test_metrics import scraped
 
 
 @pytest.fixture
@@ -113,6 +114,54 @@ def test_a_callback_resolves_an_unknown_one(world: World) -> None:
     _apply(world, _news("sent", 1, provider_id="SM-new"))
     found = world.deliveries()[0]
     assert (found.state, found.provider, found.provider_id) == ("sent", "fake", "SM-new")
+
+
+def test_a_receipt_about_another_message_is_not_believed(world: World) -> None:
+    """Rightly signed and with our delivery's name, but about a message that the provider did not make of it: nothing
+    changes, also for the receipts that follow, and it is counted for three days."""
+    _apply(world, _news("failed", 1, provider_id="SM-foreign", reason=Failure.INVALID_ADDRESS, permanent=True))
+    assert [one.state for one in world.deliveries()] == ["accepted", "accepted"]
+    assert world.deliveries()[0].provider_id == "SM1"
+    assert _figure(world, "receipts_foreign") == 1
+    assert _figure(world, "receipts_waiting") == 0
+    assert _apply(world, _news("delivered", 1)) == 1
+    assert world.deliveries()[0].state == "delivered"
+    with transaction(world.sessions) as session:
+        receipts.apply_receipts(session, now=NOW + timedelta(hours=73))
+        assert session.scalars(select(Stored.effect).where(Stored.provider_id == "SM-foreign")).one() == "foreign"
+        assert session.scalars(select(Suppression)).all() == []
+    assert _figure(world, "receipts_foreign") == 0
+
+
+def test_the_first_of_one_batch_names_the_message(world: World) -> None:
+    """Where nobody has told the provider's id yet, what comes first is believed, and what contradicts it is not."""
+    with transaction(world.sessions) as session:
+        session.execute(update(Delivery).values(state="sending", provider=None, provider_id=None))
+    _apply(world, _news("sent", 1, provider_id="SM-new"), _news("failed", 1, provider_id="SM-foreign"))
+    assert (world.deliveries()[0].state, world.deliveries()[0].provider_id) == ("sent", "SM-new")
+
+
+def test_our_own_answer_decides_which_message_it_is(world: World) -> None:
+    """A foreign receipt that was faster than the provider's answer does not make the true ones foreign."""
+    with transaction(world.sessions) as session:
+        session.execute(update(Delivery).values(state="sending", provider=None, provider_id=None))
+    _apply(world, _news("sent", 1, provider_id="SM-foreign"))
+    _apply(world, _news("accepted", 1, status=f"{receipts.OUR_ANSWER}accepted"), _news("delivered", 1))
+    assert (world.deliveries()[0].state, world.deliveries()[0].provider_id) == ("delivered", "SM1")
+
+
+def test_the_next_attempt_is_another_message(world: World) -> None:
+    """Its receipts come under another id than those of the attempt that the network gave up."""
+    _apply(world, _news("undelivered", 1, reason=Failure.UNREACHABLE, error_code="30003"))
+    with transaction(world.sessions) as session:
+        session.execute(update(Delivery).where(Delivery.id == 1).values(state="sending", attempt=2))
+    _apply(world, _news("sent", 1, attempt=2, provider_id="SM-second"))
+    _apply(world, _news("delivered", 1, attempt=2, provider_id="SM-second"))
+    assert (world.deliveries()[0].state, world.deliveries()[0].provider_id) == ("delivered", "SM-second")
+
+
+def _figure(world: World, name: str) -> float:
+    return scraped(world.sessions)[(f"statuspage_{name}",)]
 
 
 def test_of_a_former_attempt_only_delivery_counts(world: World) -> None:
