@@ -22,6 +22,7 @@ from statuspage.services import incidents, lifecycle, publication, templates, us
 from statuspage.services.actor import CLI
 from statuspage.services.incidents import Declaration
 from statuspage.services.lifecycle import Crediting
+from statuspage.services.texts import Texts
 from statuspage.services.updates import KEEP, NewUpdate
 
 _TEXT = click.option("--text", "given", multiple=True, help="ru=…, zh=…, en=…; default: the template's words.")
@@ -75,31 +76,34 @@ def declare(parts: Composition, /, json_wanted: bool, idempotency_key: str | Non
 @click.option("--expected-end", help=f"unknown, or: {MOMENT}")
 @click.option("--cause", type=click.Choice(choices(CauseCategory)), help="What it is now known to be; said at the end.")
 @click.option("--override", default="", help="Why to resolve although the playbook asks for more.")
+@click.option("--keep", is_flag=True, help="Publish nothing: keep the words until the legal department has agreed.")
 @as_json
 @click.pass_obj
 def update(
-    parts: Composition, /, public_id: str, state: str | None, override: str, json_wanted: bool, **options: Any
+    parts: Composition,
+    /,
+    public_id: str,
+    state: str | None,
+    override: str,
+    keep: bool,
+    json_wanted: bool,
+    **options: Any,
 ) -> None:
     """Post an update. A state after the present one moves the incident on.
 
     An open one after resolving reopens it: with --component only these fail again, without it all that had failed.
+    Words kept for the state, or else the template's, are said when --text gives none.
     """
     with writing(parts) as session:
         found = incidents.get_incident(session, public_id)
         becomes = found.state if state is None else IncidentState(state)
         body, source = words(parts, session, found, becomes, options["given"])
-        new = NewUpdate(
-            becomes,
-            body,
-            source,
-            at=moment(parts, options["at"], "--at"),
-            components=states(options["components"]),
-            next_update_at=moment(parts, options["next_update"], "--next-update") or KEEP,
-            expected_end_at=_expected_end(parts, options["expected_end"]),
-            cause=KEEP if options["cause"] is None else CauseCategory(options["cause"]),
-        )
         now = parts.clock.now()
-        lifecycle.add_update(session, CLI, found, new, operator(parts), override=override, now=now)
+        if keep:
+            lifecycle.keep_words(session, CLI, found, becomes, body, source, now=now)
+        else:
+            new = _new(parts, becomes, body, source, options)
+            lifecycle.add_update(session, CLI, found, new, operator(parts), override=override, now=now)
         shown = document(session, found, operator(parts), now)
     warn(shown, parts.settings.zone)
     _answer(parts, shown, json_wanted)
@@ -307,6 +311,19 @@ def _declaration(parts: Composition, session: Session, options: dict[str, Any]) 
         changed["source_locale"] = source_of(parts, title or body)
     shown = Publication.DRAFT if options["draft"] else Publication.PUBLISHED
     return replace(base, **changed, publication=shown)
+
+
+def _new(parts: Composition, state: IncidentState, body: Texts, source: str, options: dict[str, Any]) -> NewUpdate:
+    return NewUpdate(
+        state,
+        body,
+        source,
+        at=moment(parts, options["at"], "--at"),
+        components=states(options["components"]),
+        next_update_at=moment(parts, options["next_update"], "--next-update") or KEEP,
+        expected_end_at=_expected_end(parts, options["expected_end"]),
+        cause=KEEP if options["cause"] is None else CauseCategory(options["cause"]),
+    )
 
 
 def _expected_end(parts: Composition, text: str | None) -> Any:

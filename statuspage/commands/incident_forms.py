@@ -26,6 +26,7 @@ from statuspage.services import (
     updates,
 )
 from statuspage.services import texts as stored
+from statuspage.services import words as said
 from statuspage.services.operator_facts import OperatorFacts
 from statuspage.services.texts import Texts
 
@@ -45,7 +46,8 @@ _TIMES = (
 def words(
     parts: Composition, session: Session, incident: Incident, state: IncidentState, given: Iterable[str]
 ) -> tuple[Texts, str]:
-    """What the update says and in which language it was written: the given texts, else the template's for `state`."""
+    """What the update says and in which language it was written: the given texts, else those kept for `state` or the
+    template's."""
     found = texts(parts, given)
     if found:
         return found, source_of(parts, found)
@@ -88,6 +90,10 @@ def document(session: Session, incident: Incident, operator: OperatorFacts, now:
         "released_alone": _released_alone(session, incident),
         "recurrence_90_days": playbook.recurrence(session, incident).count,
         "updates": _updates(session, incident),
+        "kept_words": [
+            {"state": one.state, "approved": one.approved, "body": one.wording.bodies}
+            for one in said.kept(session, incident)
+        ],
         "grace": [
             {"policy": one.public_id, "state": one.state, "until": one.published_until, "revision": one.revision}
             for one in policies
@@ -123,6 +129,8 @@ def print_document(shown: dict[str, Any], zone: ZoneInfo) -> None:
         facts[f"campaign {one['campaign']}"] = (
             f"released alone by {one['by']}, {one['messages']} messages: {one['reason']} ({looked})"
         )
+    for one in shown["kept_words"]:
+        facts[f"kept for {one['state']}"] = "agreed to" if one["approved"] else "waits for a person with words:approve"
     for one in shown["grace"]:
         facts[f"grace {one['policy']}"] = f"{one['state']}, until {local(one['until'], zone)} (exclusive)"
     print_facts(facts)

@@ -39,8 +39,8 @@ def check_words(cause: CauseCategory, holding_statement: bool, approved: bool) -
     if cause is CauseCategory.SECURITY and not holding_statement and not approved:
         raise NotAllowed(
             "incident.words_not_approved",
-            "text: the cause is security, so these words need the approval of a person with words:approve. "
-            "The holding statement can be published at once.",
+            "text: the cause is security, so these words need the approval of a person with words:approve. Keep them "
+            "for that person (`incident update --keep`) and say them then. The holding statement can go out at once.",
             "text",
         )
 

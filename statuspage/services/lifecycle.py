@@ -13,7 +13,18 @@ from statuspage.domain.incident import BROKEN, ENDED, OPEN, RESTORED, CauseCateg
 from statuspage.domain.playbook import check_resolve, open_gate
 from statuspage.domain.roles import Permission
 from statuspage.models import Incident, IncidentUpdate
-from statuspage.services import audit, campaigns, clock_facts, components, grace, page, playbook, updates
+from statuspage.services import (
+    audit,
+    campaigns,
+    clock_facts,
+    components,
+    grace,
+    page,
+    playbook,
+    updates,
+    wording,
+    words,
+)
 from statuspage.services.actor import Actor
 from statuspage.services.incidents import check_editable, lock
 from statuspage.services.operator_facts import OperatorFacts
@@ -61,6 +72,7 @@ def add_update(
         actor.require(Permission.POSTMORTEM_PUBLISH)
     new = _promising(session, incident, new, becomes, operator, now)
     update = updates.write(session, actor, incident, new, now)
+    words.forget(session, incident, new.state)
     _follow(session, actor, incident, old, new, update, now)
     detail: audit.Detail = {"update": update.public_id, "old": old.value, "new": incident.state.value}
     if incident.cause is not cause:
@@ -69,6 +81,27 @@ def add_update(
     if incident.publication is Publication.PUBLISHED:
         page.bump(session)
     return update
+
+
+def keep_words(
+    session: Session,
+    actor: Actor,
+    incident: Incident,
+    state: IncidentState,
+    body: Texts,
+    source_locale: str,
+    *,
+    now: datetime,
+) -> None:
+    """Keep the words of an update until somebody with words:approve has agreed to them; nothing is published. The
+    update to `state` is then offered with them, and takes them away."""
+    actor.require(Permission.INCIDENT_EDIT)
+    lock(session, incident)
+    check_editable(incident)
+    checked = wording.checked(body, source_locale, "body", wording.BODY_LENGTH)
+    words.keep(session, incident, state, checked, source_locale, now)
+    detail: audit.Detail = {"state": state.value, "locales": sorted(checked)}
+    audit.record(session, actor, "incident.words_kept", "incident", incident.public_id, now, detail)
 
 
 def restore_incident(

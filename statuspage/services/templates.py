@@ -17,7 +17,7 @@ from statuspage.domain.incident import CauseCategory, IncidentState
 from statuspage.domain.message import check_subject, check_text
 from statuspage.domain.roles import Permission
 from statuspage.models import Incident, IncidentTemplate, MessageTemplate
-from statuspage.services import audit, components, grace_policies, reference, texts
+from statuspage.services import audit, components, grace_policies, reference, texts, words
 from statuspage.services.actor import Actor
 from statuspage.services.incidents import Declaration
 from statuspage.services.texts import Texts
@@ -76,10 +76,10 @@ def get_template(session: Session, key: str) -> IncidentTemplate:
 def declaration(session: Session, key: str, *, profile: str, now: datetime) -> Declaration:
     """A declaration filled from the template. It says of nothing that it works: only whoever looked does."""
     template = get_template(session, key)
-    words = texts.read(session, "incident_template", [template.id])
-    first = words[template.id, f"update.{IncidentState.INVESTIGATING}"]
+    said = texts.read(session, "incident_template", [template.id])
+    first = said[template.id, f"update.{IncidentState.INVESTIGATING}"]
     return Declaration(
-        title=words[template.id, "title"].bodies,
+        title=said[template.id, "title"].bodies,
         body=first.bodies,
         source_locale=first.source,
         components={component: ComponentState(state) for component, state in template.components.items()},
@@ -94,7 +94,10 @@ def declaration(session: Session, key: str, *, profile: str, now: datetime) -> D
 
 
 def words_for(session: Session, incident: Incident, state: IncidentState) -> texts.Wording | None:
-    """The incident's template's own words for `state`, or None where it has none."""
+    """The words kept for an update to `state`, else the incident's template's own, or None where there are none."""
+    waiting = next((one for one in words.kept(session, incident) if one.state is state), None)
+    if waiting is not None:
+        return waiting.wording
     if incident.template_id is None:
         return None
     found = texts.read(session, "incident_template", [incident.template_id])

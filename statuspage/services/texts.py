@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from statuspage.i18n import nearest
@@ -54,6 +54,12 @@ def read(session: Session, entity: str, entity_ids: Iterable[int]) -> dict[tuple
     for row in _rows(session, entity, list(entity_ids)):
         grouped.setdefault((row.entity_id, row.field), []).append(row)
     return {key: _wording(rows) for key, rows in grouped.items()}
+
+
+def forget(session: Session, entity: str, entity_id: int, field: str) -> None:
+    """Take a text away, in every locale."""
+    its = (LocalizedText.entity == entity, LocalizedText.entity_id == entity_id, LocalizedText.field == field)
+    session.execute(delete(LocalizedText).where(*its))
 
 
 def written_at(session: Session, entity: str, entity_ids: Iterable[int]) -> dict[int, datetime]:

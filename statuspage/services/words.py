@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from statuspage import i18n
-from statuspage.domain.errors import NotAllowed
-from statuspage.domain.incident import CauseCategory
+from statuspage.domain.errors import NotAllowed, RuleError
+from statuspage.domain.incident import CauseCategory, IncidentState
 from statuspage.domain.publication import check_words
 from statuspage.domain.roles import Permission
 from statuspage.models import AuditEntry, Incident, IncidentUpdate
 from statuspage.services import audit, texts
 from statuspage.services.actor import Actor
-from statuspage.services.texts import Texts
+from statuspage.services.texts import Texts, Wording
 
 APPROVED = "incident.words_approved"
+_KEPT = "kept_words"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Words of an update that is not published yet; `approved` once somebody has agreed to each of them."""
+
+    state: IncidentState
+    wording: Wording
+    approved: bool
 
 
 def holding(part: str) -> Texts:
@@ -27,15 +38,60 @@ def holding(part: str) -> Texts:
     return {locale: i18n.gettext(locale, f"holding.{part}") for locale in i18n.KNOWN_LOCALES}
 
 
-def approve_words(
-    session: Session, actor: Actor, incident: Incident, bodies: Iterable[Texts] | None = None, *, now: datetime
-) -> int:
-    """Approve `bodies`, or else all that the incident says so far, and return how many texts that was.
+def keep(session: Session, incident: Incident, state: IncidentState, bodies: Texts, source: str, now: datetime) -> None:
+    """Keep words for an update to `state` until somebody has agreed to them, instead of those kept before."""
+    forget(session, incident, state)
+    texts.write(session, _KEPT, incident.id, state, bodies, source, now)
 
-    The approval is bound to the very words: one that is edited afterwards waits again.
+
+def forget(session: Session, incident: Incident, state: IncidentState) -> None:
+    texts.forget(session, _KEPT, incident.id, state)
+
+
+def kept(session: Session, incident: Incident) -> list[Kept]:
+    """What was kept, in the order in which an incident goes through its states."""
+    known = _approved_hashes(session, incident)
+    found = {IncidentState(state): wording for (_, state), wording in texts.read(session, _KEPT, [incident.id]).items()}
+    return [
+        Kept(state, found[state], all(_hash(body) in known for body in found[state].bodies.values()))
+        for state in IncidentState
+        if state in found
+    ]
+
+
+def unapproved(session: Session, incident: Incident) -> int:
+    """How many texts nobody has agreed to; 0 where nobody has to, which is while neither the cause is security nor
+    words are kept for a person who agrees."""
+    if incident.cause is not CauseCategory.SECURITY and not kept(session, incident):
+        return 0
+    agreed, statement = _approved_hashes(session, incident), _statement()
+    return len({body for body in _to_approve(session, incident) if _hash(body) not in agreed and body not in statement})
+
+
+def seen(session: Session, incident: Incident) -> str:
+    """A digest of all that a person who agrees now agrees to."""
+    return _hash("\0".join(sorted(_to_approve(session, incident))))
+
+
+def approve_words(
+    session: Session,
+    actor: Actor,
+    incident: Incident,
+    bodies: Iterable[Texts] | None = None,
+    *,
+    read: str | None = None,
+    now: datetime,
+) -> int:
+    """Approve `bodies`, or else all that the incident says so far and is to say, and return how many texts that was.
+
+    The approval is bound to the very words: one that is edited afterwards waits again. `read` is what `seen` said when
+    the person read them; words that came since are not approved unread.
     """
     actor.require(Permission.WORDS_APPROVE)
-    said = _said(session, incident) if bodies is None else [body for one in bodies for body in one.values()]
+    if read is not None and read != seen(session, incident):
+        message = "text: somebody has changed the words meanwhile. Read them again."
+        raise RuleError("incident.words_changed", message, "text")
+    said = _to_approve(session, incident) if bodies is None else [body for one in bodies for body in one.values()]
     hashes = sorted({_hash(body) for body in said})
     audit.record(session, actor, APPROVED, "incident", incident.public_id, now, {"words": hashes})
     return len(hashes)
@@ -50,7 +106,7 @@ def check_public(session: Session, actor: Actor, incident: Incident, bodies: Ite
     """Refuse words that the public must not see yet. What an approver writes himself is approved by that."""
     if incident.cause is not CauseCategory.SECURITY:
         return
-    statement = {*holding("title").values(), *holding("body").values()}
+    statement = _statement()
     new = [body for one in bodies for body in one.values() if body not in statement]
     if new and Permission.WORDS_APPROVE in actor.permissions and actor.kind == "user":
         approve_words(session, actor, incident, [{str(place): body for place, body in enumerate(new)}], now=now)
@@ -81,6 +137,15 @@ def check_message(session: Session, incident_id: int | None, bodies: Iterable[Te
 def all_said(session: Session, incident: Incident) -> list[Texts]:
     """Title and updates, as `check_public` takes them."""
     return [{str(place): body for place, body in enumerate(_said(session, incident))}]
+
+
+def _statement() -> set[str]:
+    return {*holding("title").values(), *holding("body").values()}
+
+
+def _to_approve(session: Session, incident: Incident) -> list[str]:
+    waiting = texts.read(session, _KEPT, [incident.id]).values()
+    return [*_said(session, incident), *(body for one in waiting for body in one.bodies.values())]
 
 
 def _said(session: Session, incident: Incident) -> list[str]:

@@ -9,11 +9,13 @@ import pytest
 from notifiers.base import Channel
 from statuspage.db import transaction
 from statuspage.domain.errors import NotAllowed, RuleError
-from statuspage.services import approval, campaign_texts, campaigns, playbook, words
+from statuspage.domain.incident import CauseCategory, IncidentState
+from statuspage.services import approval, campaign_texts, campaigns, lifecycle, playbook, templates, words
 from statuspage.services.actor import CLI
+from statuspage.services.updates import NewUpdate
 from tests.databases import NOW
 from tests.outbox import settings
-from tests.services.world import World
+from tests.services.world import OPERATOR, World
 
 
 def test_messages_about_security_wait_for_legal(world: World, tmp_path: Path) -> None:
@@ -40,3 +42,43 @@ def test_messages_about_security_wait_for_legal(world: World, tmp_path: Path) ->
         with pytest.raises(RuleError) as next_:
             approval.request_approval(session, engineer, campaign, settings=configured, now=NOW)
         assert next_.value.code == "campaign.nobody"
+
+
+def test_a_security_cause_that_is_learned_later_goes_out_once_legal_agrees(world: World) -> None:
+    """Refused before; kept, agreed to together with all that was said so far, offered again, said, and then gone."""
+    body = {"ru": "Подозреваем мошенничество, разбираемся."}
+    with transaction(world.sessions) as session:
+        engineer, legal = world.actor(session, "engineer"), world.person(session, "legal")
+        incident = world.declare(session, engineer)
+        assert words.unapproved(session, incident) == 0
+        new = NewUpdate(IncidentState.IDENTIFIED, body, "ru", cause=CauseCategory.SECURITY)
+        session.commit()
+        with pytest.raises(NotAllowed):
+            lifecycle.add_update(session, engineer, incident, new, OPERATOR, now=NOW)
+        session.rollback()
+        lifecycle.keep_words(session, engineer, incident, new.state, body, "ru", now=NOW)
+        assert [(one.state, one.approved) for one in words.kept(session, incident)] == [(new.state, False)]
+        assert words.unapproved(session, incident) == 3 + 3 + 1  # title and first update in three languages, and this
+        words.approve_words(session, legal, incident, read=words.seen(session, incident), now=NOW)
+        assert words.unapproved(session, incident) == 0
+        offered = templates.words_for(session, incident, new.state)
+        assert (offered is not None and offered.bodies) == body
+        lifecycle.add_update(session, engineer, incident, new, OPERATOR, now=NOW)
+        assert incident.cause is CauseCategory.SECURITY
+        assert words.kept(session, incident) == []
+
+
+def test_words_changed_while_they_were_read_are_not_approved(world: World) -> None:
+    """Who agrees answers for what was read, not for what came since."""
+    with transaction(world.sessions) as session:
+        engineer, legal = world.actor(session, "engineer"), world.person(session, "legal")
+        incident = world.declare(session, engineer, "security_suspension")
+        read = words.seen(session, incident)
+        state = IncidentState.IDENTIFIED
+        lifecycle.keep_words(session, engineer, incident, state, {"ru": "Нашли следы взлома."}, "ru", now=NOW)
+        with pytest.raises(RuleError) as refused:
+            words.approve_words(session, legal, incident, read=read, now=NOW)
+        assert refused.value.code == "incident.words_changed"
+        lifecycle.keep_words(session, engineer, incident, state, {"en": "Somebody broke in."}, "en", now=NOW)
+        (waiting,) = words.kept(session, incident)
+        assert waiting.wording.bodies == {"en": "Somebody broke in."}

@@ -208,3 +208,34 @@ def test_the_same_promise_is_said_once(engineer: Browser, sessions: Sessions) ->
         assert newest.published_until is not None
         newest.published_until += HOUR
     assert len(said.findall(engineer.get(f"/console/incidents/{public_id}").text)) == 2
+
+
+def test_words_about_security_go_from_the_form_to_legal_and_back(log_in: LogIn, sessions: Sessions) -> None:
+    """Refused, the form keeps what was typed and hands it over; legal agrees in the room; the form has it again."""
+    engineer, legal = log_in("engineer"), log_in("legal")
+    room = f"/console/incidents/{declare(engineer)}"
+    address = f"{room}/tell/update"
+    assert 'name="keep"' not in engineer.get(address).text
+    typed_words = "Подозреваем мошенничество."
+    said = {**engineer.filled(address), "body.ru": typed_words, "cause": "security", "state": "identified"}
+    refused = engineer.post(address, said)
+    assert (refused.status_code, typed_words in refused.text, 'name="keep"' in refused.text) == (403, True, True)
+    assert 'value="security" selected' in refused.text
+    assert gettext("en", "console.refusal.incident_words_not_approved") in refused.text
+    assert engineer.post(address, {**said, "keep": "1"}).status_code == 303
+    agree = gettext("en", "console.room.approve_words")
+    assert typed_words in engineer.get(room).text
+    assert agree not in engineer.page
+    assert agree in legal.get(room).text
+    approval = f"{room}/words-approval"
+    assert legal.post(approval, {**legal.filled(approval), "read": "other words"}).status_code == 422
+    assert legal.post(approval, legal.filled(approval)).status_code == 303
+    assert agree not in legal.get(room).text
+    again = re.search(r'href="([^"]+tell/update\?state=identified)"', engineer.get(room).text)
+    assert again is not None
+    assert typed_words in engineer.get(again[1]).text
+    assert engineer.post(address, engineer.filled()).status_code == 303
+    with transaction(sessions, read_only=True) as session:
+        incident = session.scalars(select(Incident)).one()
+        assert (incident.cause, incident.state) == (CauseCategory.SECURITY, IncidentState.IDENTIFIED)
+    assert gettext("en", "console.room.words_agreed") not in engineer.get(room).text

@@ -20,7 +20,8 @@ Page = Callable[[RuleError | None], str]
 def act(scope: str, verb: Callable[[Session], object], *, done: str, onward: str, page: Page) -> ResponseReturnValue:
     """Do `verb` unless this very form did it before, say `done`, go `onward`; when a rule refuses, show `page` again.
 
-    `scope` names the verb for the one-time key. What the actor may not do, or what is not there, gets its own page.
+    `scope` names the verb for the one-time key. What the actor may not do at all, or what is not there, gets its own
+    page; what he may not do because of one field is a mistake in the form, which keeps all that was typed.
     """
     try:
         with wiring().writing() as session:
@@ -28,9 +29,9 @@ def act(scope: str, verb: Callable[[Session], object], *, done: str, onward: str
             if first:
                 verb(session)
                 remember(session, scope, "done")
-    except (NotFound, NotAllowed):
-        raise
     except RuleError as error:
+        if isinstance(error, NotFound) or (isinstance(error, NotAllowed) and error.field is None):
+            raise
         return page(error), status_of(error)
     if first:
         flash(shell.t(done))

@@ -64,8 +64,9 @@ def own(public_id: str) -> ResponseReturnValue:
 @blueprint.post("/words-approval")
 @access(Permission.WORDS_APPROVE)
 def approve_words(public_id: str) -> ResponseReturnValue:
-    """A person with words:approve answers for all that a security incident says so far."""
-    return _change(public_id, "words", lambda db, one: words.approve_words(db, actor(), one, now=now()))
+    """A person with words:approve answers for all that a security incident says so far, and for what is kept."""
+    read = request.form.get("read")
+    return _change(public_id, "words", lambda db, one: words.approve_words(db, actor(), one, read=read, now=now()))
 
 
 @blueprint.post("/released-alone/<campaign>")

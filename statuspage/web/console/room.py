@@ -44,6 +44,7 @@ from statuspage.services import (
     texts,
     updates,
     users,
+    words,
 )
 from statuspage.services.operator_facts import OperatorFacts
 from statuspage.services.routes import RouteNow
@@ -153,6 +154,9 @@ def _what_is_to_be_done(session: Session, incident: Incident) -> dict[str, objec
         "owner": session.get(User, incident.owner_id) if incident.owner_id is not None else None,
         "people": users.who_may(session, Permission.INCIDENT_EDIT, keep=incident.owner_id),
         "act": _next_act(incident),
+        "kept": [(one, _form_for(incident, one.state)) for one in words.kept(session, incident)],
+        "unapproved": words.unapproved(session, incident),
+        "words_read": words.seen(session, incident),
         "recurrence": playbook.recurrence(session, incident).count,
         "alone": break_glass.released_alone(session, [incident.id]).get(incident.id, ()),
         "cap": wiring().settings.break_glass_cap,
@@ -181,6 +185,13 @@ def _next_act(incident: Incident) -> str:
     if incident.state in BROKEN:
         return "restore" if incident.state is IncidentState.MONITORING else "update"
     return "resolve" if incident.crediting_verified_at is not None else "crediting"
+
+
+def _form_for(incident: Incident, state: IncidentState) -> str:
+    """The kind of the form that says an update to `state`."""
+    if state in BROKEN:
+        return "update" if incident.state in BROKEN else "reopen"
+    return {IncidentState.RESTORED_CATCHING_UP: "restore", IncidentState.RESOLVED: "resolve"}.get(state, "postmortem")
 
 
 def _handed_in(incident: Incident) -> dict[str, str]:
@@ -252,4 +263,4 @@ def _updates(session: Session, incident: Incident) -> list[Told]:
 
 def _campaigns(session: Session, incident: Incident) -> list[tuple[Campaign, Course]]:
     found = session.scalars(select(Campaign).where(Campaign.incident_id == incident.id).order_by(Campaign.id.desc()))
-    return [(one, course(counts.read(session, one.id))) for one in found]
+    return [(one, course(one, counts.read(session, one.id))) for one in found]

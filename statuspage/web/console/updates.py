@@ -11,12 +11,22 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from statuspage.domain.component import ComponentState
-from statuspage.domain.errors import NotFound, RuleError
+from statuspage.domain.errors import NotAllowed, NotFound, RuleError
 from statuspage.domain.incident import BROKEN, OPEN, CauseCategory, IncidentState
 from statuspage.domain.playbook import open_gate
 from statuspage.domain.roles import Permission
 from statuspage.models import Incident
-from statuspage.services import clock_facts, components, incidents, lifecycle, playbook, templates, texts, updates
+from statuspage.services import (
+    clock_facts,
+    components,
+    incidents,
+    lifecycle,
+    playbook,
+    templates,
+    texts,
+    updates,
+    words,
+)
 from statuspage.services.updates import KEEP, Keep, NewUpdate
 from statuspage.web import shell
 from statuspage.web.access import access, actor
@@ -64,6 +74,8 @@ def write(public_id: str, kind: str) -> ResponseReturnValue:
 def tell(public_id: str, kind: str) -> ResponseReturnValue:
     """Once however often the button is pressed; the public page follows before the answer."""
     chosen, form = _kind(kind), fields()
+    if form.flag("keep"):
+        return _keep(public_id, chosen, form)
     answer = act(
         f"incident.{chosen}.{public_id}",
         lambda session: _VERBS[chosen](session, incidents.get_incident(session, public_id), form),
@@ -74,6 +86,24 @@ def tell(public_id: str, kind: str) -> ResponseReturnValue:
     if shell.made(answer).location is not None:
         warn(public_id)
     return answer
+
+
+def _keep(public_id: str, kind: Kind, form: Fields) -> ResponseReturnValue:
+    """The words of the form wait for a person who agrees to them; the rest of the form is said when they go out."""
+
+    def keep_words(session: Session) -> None:
+        incident = incidents.get_incident(session, public_id)
+        state = form.needed("state", IncidentState) if len(STATES[kind]) > 1 else STATES[kind][0]
+        body, source = _body(form)
+        lifecycle.keep_words(session, actor(), incident, state, body, source, now=now())
+
+    return act(
+        f"incident.keep.{public_id}",
+        keep_words,
+        done="tell.done_kept",
+        onward=url_for("room.show", public_id=public_id),
+        page=lambda error: _page(public_id, kind, error),
+    )
 
 
 @blueprint.get("/words/<place>")
@@ -189,8 +219,11 @@ def _page(public_id: str, kind: Kind, error: RuleError | None) -> str:
         incident = incidents.get_incident(session, public_id)
         asked = clock_facts.asked_after(session, incident, operator(), now())
         state = _offered(kind, incident, request.args.get("state", ""))
+        waiting = {one.state for one in words.kept(session, incident)}
         # Words that the public has already read are not offered again as news.
-        prepared = templates.words_for(session, incident, state) if state is not incident.state else None
+        fresh = state is not incident.state or state in waiting
+        prepared = templates.words_for(session, incident, state) if fresh else None
+        security = incident.cause is CauseCategory.SECURITY
         named = dict(naming.component_names(session))
         return shell.render(
             "console/room/tell.html",
@@ -205,6 +238,9 @@ def _page(public_id: str, kind: Kind, error: RuleError | None) -> str:
             next_update_at=asked or now() + HOUR,
             asked=asked,
             causes=list(CauseCategory),
+            # Words are kept for a security incident only, so this is what the update is going to say.
+            cause=CauseCategory.SECURITY if state in waiting and not security else "",
+            for_legal=security or isinstance(error, NotAllowed),
             expected_end_at=_still_ahead(incident.expected_end_at),
             credited_by_at=_still_ahead(incident.credited_by_at),
             components=[(key, named[key], one) for key, one in _as_offered(session, incident, kind).items()],
