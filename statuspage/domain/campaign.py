@@ -72,6 +72,15 @@ def priority(kind: CampaignKind) -> int:
     return _PRIORITY[kind]
 
 
+def ordinal(name: str, purpose: str) -> int | None:
+    """Which of its incident's campaigns from one template it is, while it has the name that the draft began with; None
+    once a person has named it."""
+    if name in {purpose, ""}:
+        return 1
+    number = name.removeprefix(f"{purpose} ")
+    return int(number) if number != name and number.isdecimal() else None
+
+
 def check_move(old: CampaignState, new: CampaignState) -> None:
     if old not in LEGAL_FROM[new]:
         allowed = ", ".join(state for state in CampaignState if state in LEGAL_FROM[new])

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from statuspage import i18n
+from statuspage.domain.campaign import ordinal
 from statuspage.domain.clocks import Clock
 from statuspage.domain.component import ComponentState
 from statuspage.domain.playbook import Row, RowState
@@ -128,7 +129,10 @@ class _Says:
     def campaign(self, campaign: CampaignResult) -> str:
         """The name a person gave it, or what it is for while it still has its template's key."""
         known = i18n.catalogue(self._locale).get(f"console.campaign.purpose_{campaign.purpose}")
-        return known if isinstance(known, str) and campaign.name in {campaign.purpose, ""} else campaign.name
+        n = ordinal(campaign.name, campaign.purpose)
+        if n is None or not isinstance(known, str):
+            return campaign.name
+        return known if n == 1 else i18n.gettext(self._locale, "console.campaign.nth", name=known, n=n)
 
     def missing(self, clock: Clock) -> str:
         """The campaigns whose people have no end notice under way."""

@@ -71,6 +71,7 @@ def start_campaign(session: Session, actor: Actor, campaign: Campaign, *, now: d
     """Set it going. Returns at once however many people there are: whom it tells was frozen when they were counted."""
     actor.require(Permission.CAMPAIGN_SEND)
     lock(session, campaign)
+    _check_not_started(campaign)
     check_move(campaign.state, CampaignState.RUNNING)
     if campaign.state is CampaignState.PAUSED:
         raise RuleError("campaign.paused", "state: the campaign is paused. Resume it.", "state")
@@ -96,6 +97,9 @@ def start_due(session: Session, *, now: datetime) -> int:
     query = select(Campaign).where(Campaign.state == CampaignState.SCHEDULED, Campaign.scheduled_at <= now)
     started = 0
     for campaign in session.scalars(query.order_by(Campaign.priority, Campaign.id)).all():
+        if lock(session, campaign).state is not CampaignState.SCHEDULED:
+            # Somebody was quicker: it runs, or is not to run.
+            continue
         try:
             start_campaign(session, SYSTEM, campaign, now=now)
         except RuleError as refusal:
@@ -221,6 +225,17 @@ def _pause(session: Session, actor: Actor, campaign: Campaign, reason: str, now:
     session.flush()
     audit.record(session, actor, "campaign.paused", "campaign", campaign.public_id, now, {"reason": reason[:60]})
     return campaign
+
+
+def _check_not_started(campaign: Campaign) -> None:
+    if campaign.state not in (CampaignState.RUNNING, CampaignState.FINISHED) or campaign.started_at is None:
+        return
+    raise RuleError(
+        "campaign.started_already",
+        f"state: the campaign is {campaign.state}, started {campaign.started_at.isoformat()}. Nobody is told twice.",
+        "state",
+        {"at": campaign.started_at, "variant": campaign.state},
+    )
 
 
 def _check_startable(session: Session, campaign: Campaign) -> None:

@@ -62,16 +62,30 @@ def copy_template(session: Session, campaign: Campaign, template: MessageTemplat
 
 
 def write_draft(session: Session, campaign: Campaign, bodies: Bodies, now: datetime) -> None:
-    """Keep what a person wrote. RuleError names each field and what is wrong with it."""
+    """Keep what a person wrote. RuleError names each field and what is wrong with it.
+
+    An empty text is none where there was none; one that was there is not taken away, since its readers would then get
+    nothing and nobody could approve the campaign.
+    """
     unknown = [field for field in bodies if field not in ESCAPES]
     if unknown:
         raise RuleError("campaign.unknown_field", f"{unknown[0]}: use one of {', '.join(ESCAPES)}.", unknown[0])
-    check_all(partial(_check, field, locale, body) for field, each in bodies.items() for locale, body in each.items())
+    kept = draft(session, campaign)
+    given = [(field, locale, body) for field, each in bodies.items() for locale, body in each.items()]
+    check_all(partial(_check, *one, kept.get(one[0], {}).get(one[1], "")) for one in given)
     for field, each in bodies.items():
-        texts.write(session, "campaign", campaign.id, _DRAFT + field, dict(each), _source(each), now)
+        written = {locale: body for locale, body in each.items() if body.strip()}
+        if written:
+            texts.write(session, "campaign", campaign.id, _DRAFT + field, written, _source(written), now)
 
 
-def _check(field: str, locale: str, body: str) -> None:
+def _check(field: str, locale: str, body: str, before: str) -> None:
+    if not body.strip():
+        if before:
+            where = f"{field}.{locale}"
+            said = f"{where}: it is empty, and whoever reads that language would get nothing. Write the text."
+            raise RuleError("campaign.text_cleared", said, where)
+        return
     check = message.check_subject if field == "subject" else message.check_text
     check(body, f"{field}.{locale}", LIMITS[field], PLACEHOLDERS)
 

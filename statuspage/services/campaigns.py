@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import count
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,7 +18,15 @@ from statuspage.domain.delivery import REACHED, RESEND_UNKNOWN, DeliveryState, R
 from statuspage.domain.errors import NotFound, RuleError, check_all
 from statuspage.domain.roles import Permission
 from statuspage.models import Campaign, Incident, MessageTemplate
-from statuspage.services import audience_sql, audit, campaign_course, campaign_templates, campaign_texts, counts
+from statuspage.services import (
+    audience_sql,
+    audit,
+    campaign_course,
+    campaign_templates,
+    campaign_texts,
+    clock_facts,
+    counts,
+)
 from statuspage.services.actor import Actor
 from statuspage.services.campaign_texts import Bodies
 from statuspage.services.wording import line
@@ -120,26 +129,33 @@ def edit_campaign(
 
 def on_restored(session: Session, actor: Actor, incident: Incident, now: datetime) -> list[Campaign]:
     """Payments work again: what is left of the outage's messages is cancelled at once, and for those who were told an
-    end notice is drafted, to be approved like any other. Returns the drafts. Needs no permission of its own: it follows
-    from the restoration. Asking again drafts nothing twice."""
+    end notice is drafted, to be approved like any other; where they all know the end, the audit says that instead.
+    Returns the drafts. Needs no permission of its own: it follows from the restoration. Asking again drafts nothing
+    twice."""
     query = select(Campaign).where(Campaign.incident_id == incident.id, Campaign.kind == CampaignKind.INCIDENT_NOTICE)
+    owed = {one.campaign for one in clock_facts.told(session, incident) if one.end_at is None}
     drafts: list[Campaign] = []
     for campaign in session.scalars(query.order_by(Campaign.id)).all():
         campaign_course.lock(session, campaign)
         if campaign.state not in OVER:
             campaign_course.stop(session, actor, campaign, Reason.INCIDENT_OVER, now)
-        notice = _end_notice(session, actor, incident, campaign, now)
+        notice = _end_notice(session, actor, incident, campaign, owed, now)
         if notice is not None:
             drafts.append(notice)
     return drafts
 
 
 def _end_notice(
-    session: Session, actor: Actor, incident: Incident, told_by: Campaign, now: datetime
+    session: Session, actor: Actor, incident: Incident, told_by: Campaign, owed: Collection[str], now: datetime
 ) -> Campaign | None:
+    """The draft for those whom `told_by` told; None where nobody is left to tell. `owed`: public ids of the campaigns
+    of whose people some do not know the end."""
     found = counts.read(session, told_by.id)
     # What a sender holds this moment may still reach somebody.
     if told_by.started_at is None or not counts.total(found, *REACHED, DeliveryState.PENDING):
+        return None
+    if not counts.total(found, DeliveryState.PENDING) and told_by.public_id not in owed:
+        audit.record(session, actor, "campaign.end_known", "campaign", told_by.public_id, now)
         return None
     standing = select(Campaign.id).where(
         Campaign.told_by_id == told_by.id, Campaign.state != CampaignState.CANCELLED, Campaign.started_at.is_(None)
@@ -170,7 +186,7 @@ def _draft(
         told_by_id=told_by.id if told_by is not None and kind is CampaignKind.END_NOTICE else None,
         kind=kind,
         purpose=template.purpose,
-        name=template.key[:NAME_LENGTH],
+        name=_name(session, incident, template.key),
         state=CampaignState.DRAFT,
         priority=priority(kind),
         channels=[channel.value for channel in channels],
@@ -189,6 +205,12 @@ def _draft(
     told = {"incident": incident.public_id, "template": template.key}
     audit.record(session, actor, "campaign.drafted", "campaign", campaign.public_id, now, {**told})
     return campaign
+
+
+def _name(session: Session, incident: Incident, key: str) -> str:
+    """What no other campaign of the incident is called."""
+    taken = set(session.scalars(select(Campaign.name).where(Campaign.incident_id == incident.id)))
+    return next(name for n in count(1) if (name := key if n == 1 else f"{key} {n}") not in taken)
 
 
 def _kind(incident: Incident, template: MessageTemplate, told_by: Campaign | None) -> CampaignKind:

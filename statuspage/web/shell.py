@@ -17,7 +17,7 @@ from jinja2 import StrictUndefined
 from markupsafe import Markup, escape
 
 from statuspage.domain.audience import Wanted
-from statuspage.domain.campaign import CampaignState
+from statuspage.domain.campaign import CampaignState, ordinal
 from statuspage.domain.component import ComponentState
 from statuspage.domain.delivery import Reason
 from statuspage.domain.errors import Refusals, RuleError, separately
@@ -317,8 +317,10 @@ def why(reason: str) -> str:
 
 def campaign_name(campaign: Campaign) -> str:
     """The name a person gave it, or what it is for while it still has its template's key."""
-    purpose = f"campaign.purpose_{campaign.purpose}"
-    return t(purpose) if campaign.name in {campaign.purpose, ""} and has_text(purpose) else campaign.name
+    purpose, n = f"campaign.purpose_{campaign.purpose}", ordinal(campaign.name, campaign.purpose)
+    if n is None or not has_text(purpose):
+        return campaign.name
+    return t(purpose) if n == 1 else t("campaign.nth", name=t(purpose), n=n)
 
 
 def clock(at: datetime | None) -> Markup | str:

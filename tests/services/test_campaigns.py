@@ -8,7 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 
 from notifiers.base import Channel
 from statuspage.config import Settings
@@ -17,13 +18,13 @@ from statuspage.domain.campaign import CampaignState
 from statuspage.domain.errors import NotAllowed, RuleError
 from statuspage.domain.incident import IncidentState
 from statuspage.i18n import KNOWN_LOCALES, catalogue
-from statuspage.models import AuditEntry, Campaign, Delivery, Incident, User
+from statuspage.models import AuditEntry, Campaign, Delivery, Incident, LocalizedText, User
 from statuspage.services import approval, audit, campaign_course, campaign_texts, campaigns, templates
 from statuspage.services.actor import CLI
 from statuspage.services.campaigns import Edit
 from statuspage.services.templates import MessageTerms
 from tests.databases import NOW
-from tests.outbox import Person, World, settings
+from tests.outbox import SMS, Person, World, settings
 
 
 @pytest.fixture
@@ -108,9 +109,7 @@ def test_a_first_password_approves_nothing(world: World, configured: Settings) -
     with transaction(world.sessions) as session:
         session.get_one(User, world.approver.id).must_change_password = True
     with pytest.raises(NotAllowed, match="first password"), transaction(world.sessions) as session:
-        approval.approve(
-            session, world.approver, campaigns.get_campaign(session, public_id), seen_hash=seen, now=NOW
-        )
+        approval.approve(session, world.approver, campaigns.get_campaign(session, public_id), seen_hash=seen, now=NOW)
 
 
 def test_what_goes_out_is_what_was_approved(world: World, configured: Settings) -> None:
@@ -130,7 +129,9 @@ def test_a_missing_text_is_named_before_approval(world: World, configured: Setti
     public_id = world.draft(world.incident())
     with transaction(world.sessions) as session:
         campaign = campaigns.get_campaign(session, public_id)
-        texts = {"sms": {"ru": "Оплата зачислится {credited_by}.", "zh": "", "en": "Down"}}
+        texts = {"sms": {"ru": "Оплата зачислится {credited_by}.", "en": "Down"}}
+        unwritten = delete(LocalizedText).where(LocalizedText.entity == "campaign", LocalizedText.locale == "zh")
+        session.execute(unwritten.where(LocalizedText.field == "draft.sms"))
         campaigns.edit_campaign(session, world.author, campaign, Edit(texts=texts), version=1, now=NOW)
     with pytest.raises(RuleError, match=r"sms\.zh") as caught, transaction(world.sessions) as session:
         campaign = campaigns.get_campaign(session, public_id)
@@ -187,10 +188,12 @@ def test_a_subject_no_header_can_hold_is_not_kept(world: World, subject: str, co
 
 
 def test_two_starts_have_one_effect(world: World, configured: Settings) -> None:
-    """The second start is refused and tells nobody twice."""
+    """The second start is refused, says since when it runs, and tells nobody twice."""
     public_id = world.start(world.incident(), configured)
-    with refused("campaign.illegal_move"), transaction(world.sessions) as session:
-        campaign_course.start_campaign(session, world.author, campaigns.get_campaign(session, public_id), now=NOW)
+    with refused("campaign.started_already") as told, transaction(world.sessions) as session:
+        later = NOW + timedelta(minutes=5)
+        campaign_course.start_campaign(session, world.author, campaigns.get_campaign(session, public_id), now=later)
+    assert told.value.values == {"at": NOW, "variant": CampaignState.RUNNING}
     world.expand(public_id, configured)
     assert world.states(public_id) == {"pending": 20}
 
@@ -311,3 +314,43 @@ def test_a_scheduled_campaign_starts_by_itself(world: World, configured: Setting
     with transaction(world.sessions) as session:
         assert campaign_course.start_due(session, now=NOW + timedelta(hours=1)) == 1
     assert [world.campaign(one).state for one in ids] == [CampaignState.CANCELLED, CampaignState.RUNNING]
+
+
+def test_what_somebody_has_started_meanwhile_is_left_to_run(
+    world: World, configured: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scheduler that comes a moment after a person neither starts nor cancels the campaign."""
+    public_id = requested(world, configured, world.incident())
+    with transaction(world.sessions) as session:
+        campaign = campaigns.get_campaign(session, public_id)
+        approval.approve(session, world.approver, campaign, seen_hash=str(campaign.content_hash), now=NOW)
+        campaign_course.schedule_campaign(session, world.author, campaign, NOW + timedelta(hours=1), now=NOW)
+
+    def quicker(_session: Session, campaign: Campaign) -> Campaign:
+        campaign.state, campaign.started_at = CampaignState.RUNNING, NOW
+        return campaign
+
+    with monkeypatch.context() as patch, transaction(world.sessions) as session:
+        patch.setattr(campaign_course, "lock", quicker)
+        assert campaign_course.start_due(session, now=NOW + timedelta(hours=1)) == 0
+    assert world.campaign(public_id).state is CampaignState.RUNNING
+
+
+def test_a_text_is_not_taken_away(world: World) -> None:
+    """Emptied, the text of one language is refused by its name and nothing of the edit is kept; what was never written
+    may stay empty."""
+    public_id = world.draft(world.incident())
+
+    def edit(**bodies: str) -> None:
+        with transaction(world.sessions) as session:
+            campaign = campaigns.get_campaign(session, public_id)
+            change = Edit(texts={"sms": bodies})
+            campaigns.edit_campaign(session, world.author, campaign, change, version=campaign.version, now=NOW)
+
+    with refused("campaign.text_cleared") as told:
+        edit(ru="Иначе.", zh=" ")
+    assert told.value.field == "sms.zh"
+    edit(ru="Иначе.", de="")
+    with transaction(world.sessions, read_only=True) as session:
+        drafted = campaign_texts.draft(session, campaigns.get_campaign(session, public_id))["sms"]
+    assert (drafted["ru"], drafted["zh"], "de" in drafted) == ("Иначе.", SMS["zh"], False)

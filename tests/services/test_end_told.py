@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from notifiers.base import Channel
 from statuspage.config import Settings
 from statuspage.db import Sessions, transaction
+from statuspage.domain.campaign import ordinal
 from statuspage.domain.errors import RuleError
 from statuspage.domain.incident import IncidentState
-from statuspage.models import Incident
+from statuspage.models import AuditEntry, Incident
 from statuspage.services import campaign_course, campaigns, preview
 from tests.databases import NOW
 from tests.outbox import Person, World, settings
@@ -87,6 +88,38 @@ def test_an_audience_that_another_end_notice_covers_is_owed_none(world: World, c
     assert (clock.missing, clock.done_at) == ((), RESTORED + MINUTE)
     with pytest.raises(RuleError, match="another end notice"):
         release(world, configured, ends[some], RESTORED + 2 * MINUTE)
+
+
+def test_nobody_left_to_tell_is_no_reason_for_a_draft(world: World, configured: Settings) -> None:
+    """Restored a second time, an incident drafts no end notice for those who know the end, though somebody threw the
+    one for them away; the audit says why, once a campaign."""
+    incident = world.incident()
+    some = narrowed(world, incident, "segment = pos_m2m", configured)
+    all_ = everybody(world, incident, configured)
+    ends = restore(world, incident, RESTORED)
+    release(world, configured, ends[all_], RESTORED)
+    deliver(world, configured, ends[all_], RESTORED + MINUTE)
+    with transaction(world.sessions) as session:
+        needless = campaigns.get_campaign(session, ends[some])
+        campaign_course.cancel_campaign(session, world.author, needless, now=RESTORED + MINUTE)
+    assert restore(world, incident, RESTORED + 2 * MINUTE) == {}
+    with transaction(world.sessions, read_only=True) as session:
+        said = select(AuditEntry.entity_id).where(AuditEntry.action == "campaign.end_known").order_by(AuditEntry.id)
+        assert list(session.scalars(said)) == [some, all_]
+
+
+def test_campaigns_of_an_incident_differ_by_name(world: World, configured: Settings) -> None:
+    """A second draft from one template is numbered, also when the first was named by a person or thrown away."""
+    incident = world.incident()
+    everybody(world, incident, configured)
+    narrowed(world, incident, "segment = pos_m2m", configured)
+    ends = restore(world, incident, RESTORED)
+    with transaction(world.sessions, read_only=True) as session:
+        names = [one.name for one in reversed(campaigns.list_campaigns(session))]
+    assert names == ["outage", "outage 2", "end", "end 2"]
+    assert len(ends) == 2
+    assert world.campaign(world.draft(world.incident())).name == "outage"
+    assert [ordinal(name, "end") for name in ("end", "", "end 2", "end of it", "outage 2")] == [1, 1, 2, None, None]
 
 
 def test_a_million_are_not_looked_up_one_by_one(world: World, configured: Settings) -> None:

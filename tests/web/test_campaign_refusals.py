@@ -99,6 +99,14 @@ EDITS: dict[str, tuple[Fields, dict[str, str]]] = {
         {"sms.ru": "я" * 1000},
         {"ru": "Знаков: 1000, помещается 918.", "zh": "共1000个字符，最多918个。", "en": "It has 1000 characters"},
     ),
+    "an emptied text": (
+        {"sms.zh": "", "sms.ru": "Иначе."},
+        {
+            "ru": "SMS (中文): Текст пуст: читающие на этом языке не получили бы ничего",
+            "zh": "短信 (中文): 内容为空。使用此语言的人将收不到任何消息",
+            "en": "SMS (中文): It is empty. Whoever reads this language would get nothing",
+        },
+    ),
     "a ceiling below nothing": (
         {"cost_ceiling": "-5"},
         {"ru": "Предел стоимости: -5.00 – меньше", "zh": "费用上限: -5.00 小于0。", "en": "Cost ceiling: -5.00 is"},

@@ -150,11 +150,16 @@ def test_pause_and_cancel_say_how_many_wait(log_in: LogIn, sessions: Sessions) -
         moves.write(session)
     engineer.get(address)
     assert engineer.post(f"{address}/pause").status_code == 303
-    assert "Go on: 40 messages wait" in engineer.get(address).text
+    paused = engineer.get(address).text
+    assert "Go on: 40 messages wait" in paused
+    assert "40 wait until it goes on" in paused
+    assert "on the way" not in paused
+    assert "What goes out" in paused
     assert engineer.post(f"{address}/resume").status_code == 303
     assert "Cancel the 40 messages that wait" in engineer.get(address).text
     assert engineer.post(f"{address}/cancel").status_code == 303
     assert _state(sessions) is CampaignState.CANCELLED
+    assert "What went out" in engineer.get(address).text
     assert engineer.get(f"{address}/progress").status_code == 200
     assert engineer.get(f"{address}/deliveries?channel=sms&state=pending&reason=").status_code == 200
 
@@ -194,9 +199,14 @@ def test_campaigns_of_one_name_are_told_apart(engineer: Browser, sessions: Sessi
         )
         drafted.name = "outage"
         address = f"/console/campaigns/{drafted.public_id}"
-    rows = engineer.get("/console/campaigns").text.split("<tbody")[1].split("<tr")
-    assert "E-mail · <code>segment = pos_m2m</code> · drafted 22.11 10:23 MSK" in rows[1]
-    assert "SMS · <code>not segment = pos_m2m</code> · drafted 22.11 10:20 MSK" in rows[2]
+        again = campaigns.draft_campaign(session, CLI, incident, template, now=clock.now())
+        assert again.name == "merchants"
+        assert campaigns.draft_campaign(session, CLI, incident, template, now=clock.now()).name == "merchants 2"
+    listed = engineer.get("/console/campaigns").text
+    assert "Outage: to merchants with terminals (2)</a>" in listed
+    rows = listed.split("<tbody")[1].split("<tr")
+    assert "E-mail · <code>segment = pos_m2m</code> · drafted 22.11 10:23 MSK" in rows[3]
+    assert "SMS · <code>not segment = pos_m2m</code> · drafted 22.11 10:20 MSK" in rows[4]
     assert "<dd>command line of the server</dd>" in engineer.get(address).text
 
 

@@ -39,7 +39,7 @@ from statuspage.web.console import naming, samples
 from statuspage.web.console.acting import act
 from statuspage.web.console.progress import course
 from statuspage.web.errors import status_of
-from statuspage.web.forms import Fields, Mistake, fields, remember, repeated
+from statuspage.web.forms import LONGEST_TEXT, Fields, Mistake, fields, remember, repeated
 from statuspage.web.wiring import now, wiring
 
 SHOWN_DELIVERIES = 100
@@ -57,7 +57,7 @@ def index() -> ResponseReturnValue:
         titles = incidents.titles(session, list(told))
         return shell.render(
             "console/campaigns/index.html",
-            campaigns=[(one, course(counts.read(session, one.id))) for one in found],
+            campaigns=[(one, course(one, counts.read(session, one.id))) for one in found],
             incidents={one.id: (one.public_id, naming.picked(titles.get(one.id))) for one in told},
         )
 
@@ -115,7 +115,7 @@ def edit(public_id: str) -> ResponseReturnValue:
     """Every edit takes the campaign back to draft and voids its approval."""
     form = fields()
     change = Edit(
-        texts={field: form.texts(field) for field in campaign_texts.ESCAPES if _has(form, field)},
+        texts={field: typed for field in campaign_texts.ESCAPES if (typed := _typed(form, field))},
         audience=form.text("audience", limit=500) if "audience" in form.form else None,
         channels=[Channel(one) for one in form.several("channels", [one.value for one in Channel])],
         name=form.text("campaign_name", limit=120),
@@ -201,11 +201,12 @@ def page(public_id: str, error: RuleError | None, counted: object = None) -> str
 
 def _progress(session: Session, campaign: Campaign) -> dict[str, object]:
     found = counts.read(session, campaign.id)
+    stands = course(campaign, found)
     live = campaign.state in (CampaignState.RUNNING, CampaignState.PAUSED) or (
-        campaign.state is CampaignState.CANCELLED and course(found).way > 0
+        campaign.state is CampaignState.CANCELLED and stands.way > 0
     )
     held = quiet_wait.waiting(session, campaign, wiring().settings, now=now())
-    return {"counts": found, "course": course(found), "live": live, "held": held}
+    return {"counts": found, "course": stands, "live": live, "held": held}
 
 
 def _as_counted(campaign: Campaign, frozen: Bodies) -> dict[str, object]:
@@ -263,8 +264,10 @@ def _who(session: Session, campaign: Campaign, act: str) -> str:
     return "" if by is None else shell.actor_name(report_acts.people(session, [by]), by)
 
 
-def _has(form: Fields, field: str) -> bool:
-    return any(f"{field}.{locale}" in form.form for locale in form.locales)
+def _typed(form: Fields, field: str) -> dict[str, str]:
+    """locale → text, as it stands in the form; "" where somebody emptied it."""
+    names = {one: f"{field}.{one}" for one in form.locales}
+    return {one: form.text(name, limit=LONGEST_TEXT) for one, name in names.items() if name in form.form}
 
 
 def _money(form: Fields, name: str) -> Decimal | None:

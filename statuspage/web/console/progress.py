@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from statuspage.domain.campaign import CampaignState
 from statuspage.domain.delivery import DeliveryState
+from statuspage.models import Campaign
 from statuspage.services.counts import Count, total
 
 WIDTH = 1000
@@ -24,7 +26,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Course:
-    """`good`: told; `way`: waiting or under way; `unknown`: may be told; `bad`: could not be; `out`: left out."""
+    """In messages, one a person and channel. `good`: told; `way`: waiting or under way; `unknown`: may be told; `bad`:
+    could not be; `out`: left out. `paused`: those on their way wait for somebody to go on."""
 
     good: int
     way: int
@@ -32,6 +35,7 @@ class Course:
     bad: int
     out: int
     delivered: int
+    paused: bool
 
     @property
     def all(self) -> int:
@@ -47,8 +51,8 @@ class Course:
         return found
 
 
-def course(counts: Sequence[Count]) -> Course:
-    """Sums of a campaign's counters."""
+def course(campaign: Campaign, counts: Sequence[Count]) -> Course:
+    """Sums of the campaign's counters."""
     return Course(
         good=total(counts, _S.ACCEPTED, _S.SENT, _S.DELIVERED),
         way=total(counts, _S.PENDING, _S.CLAIMED, _S.SENDING),
@@ -56,4 +60,5 @@ def course(counts: Sequence[Count]) -> Course:
         bad=total(counts, _S.UNDELIVERED, _S.FAILED, _S.EXPIRED),
         out=total(counts, _S.SUPPRESSED, _S.CANCELLED),
         delivered=total(counts, _S.DELIVERED),
+        paused=campaign.state is CampaignState.PAUSED,
     )
