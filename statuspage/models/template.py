@@ -33,7 +33,10 @@ class IncidentTemplate(Base):
 
 
 class MessageTemplate(Base):
-    """Text rows ("message_template", id): sms, subject, mail. `purpose` is outage, merchants, end or merchants_end."""
+    """Text rows ("message_template", id): sms, subject, mail.
+
+    `purpose` is outage, security, merchants, end or merchants_end.
+    """
 
     __tablename__ = "message_template"
 

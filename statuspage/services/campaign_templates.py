@@ -11,13 +11,16 @@ from sqlalchemy.orm import Session
 from statuspage.domain.audience import AudienceFacts, matches, parse
 from statuspage.domain.campaign import CampaignKind
 from statuspage.domain.errors import NotFound
-from statuspage.domain.incident import RESTORED
+from statuspage.domain.incident import RESTORED, CauseCategory
 from statuspage.i18n import KNOWN_LOCALES
 from statuspage.models import Campaign, Incident, MessageTemplate, Region, Segment
 from statuspage.services import audience_sql
 
-END_PURPOSE: Mapping[str, str] = {"outage": "end", "merchants": "merchants_end"}
+END_PURPOSE: Mapping[str, str] = {"outage": "end", "security": "end", "merchants": "merchants_end"}
 """Which template tells the end of what."""
+
+SECURITY = "security"
+"""What the words for a security incident are for, which warn of fraud; they suit no other incident."""
 
 _END_PURPOSES = frozenset(END_PURPOSE.values())
 
@@ -47,6 +50,8 @@ def fitting(session: Session, incident: Incident, earlier: Sequence[Campaign]) -
     def misfit(template: MessageTemplate) -> tuple[bool, bool, int]:
         if ends(template):
             return not restored, template.purpose not in awaited, template.id
+        if (template.purpose == SECURITY) != (incident.cause is CauseCategory.SECURITY):
+            return restored, True, template.id
         audience = parse(template.audience or "all")
         return restored, not any(matches(audience, facts) for facts in scope), template.id
 

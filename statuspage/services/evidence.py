@@ -39,7 +39,7 @@ from statuspage.services.operator_facts import OperatorFacts
 PARTNER_COMPONENTS = frozenset({"roaming_settlement", "invoices"})
 """Components that partners and business accounts settle by (playbook row 14)."""
 
-OUTAGE, MERCHANTS = "outage", "merchants"
+TO_ALL, MERCHANTS = frozenset({"outage", "security"}), "merchants"
 LIST_OF_WAYS = "page"
 """The placeholder for the page's address: whoever follows it finds the ways to pay."""
 
@@ -234,7 +234,7 @@ def _campaigns(session: Session, incident: Incident, on_page: bool) -> dict[str,
     purposes = {one.id: one.purpose for one in begun}
     counts = _counts(session, purposes)
     told = [(purposes[one], channel, n) for one, channel, state, n in counts if state in TOLD and n]
-    notices = [one for one in begun if one.purpose == OUTAGE]
+    notices = [one for one in begun if one.purpose in TO_ALL]
     first = notices[0] if notices else None
     by = None if first is None else _people(session, first.approved_by or first.author_id)[0]
     to_subscribers, reachable = told_of(

@@ -19,7 +19,7 @@ from statuspage.models import Campaign, Installation
 from statuspage.services import audience_sql
 
 COLUMNS = ("contact_id", "address", "address_hash", "locale", "time_zone", "state", "reason")
-SIGN_UP_PURPOSE = "outage"
+SIGN_UP_PURPOSES = frozenset({"outage", "security"})
 """Who signed up on the page has no line, so a notice to one segment is not for him; the general one is."""
 
 
@@ -155,7 +155,7 @@ def hold_generation(session: Session) -> int:
 
 
 def takes_sign_ups(campaign: Campaign, channel: Channel) -> bool:
-    general = campaign.kind is CampaignKind.INCIDENT_NOTICE and campaign.purpose == SIGN_UP_PURPOSE
+    general = campaign.kind is CampaignKind.INCIDENT_NOTICE and campaign.purpose in SIGN_UP_PURPOSES
     return channel is Channel.EMAIL and general
 
 

@@ -44,7 +44,10 @@ class TemplateTerms:
 
 @dataclass(frozen=True)
 class MessageTerms:
-    """A message template: `purpose` is outage, merchants, end or merchants_end; `mail` is Markdown without HTML."""
+    """A message template; `mail` is Markdown without HTML.
+
+    `purpose` is outage, security, merchants, end or merchants_end.
+    """
 
     key: str
     purpose: str

@@ -26,7 +26,7 @@ from tests.services.world import World
 SEGMENTS = {"ru": 2, "zh": 1, "en": 1}
 """What an SMS may cost, filled with everyday values."""
 ZONE = {"ru": "МСК", "zh": "莫斯科时间", "en": "MSK"}
-TEMPLATES = ("outage", "merchants", "end", "merchants_end")
+TEMPLATES = ("outage", "security", "merchants", "end", "merchants_end")
 
 
 @pytest.fixture

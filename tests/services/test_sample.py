@@ -85,5 +85,5 @@ def test_audiences_are_sound(world: World) -> None:
         found = {one.purpose: one.audience for one in session.scalars(select(MessageTemplate))}
         for expression in found.values():
             check_values(parse(expression), known)
-        assert sorted(found) == ["end", "merchants", "merchants_end", "outage"]
+        assert sorted(found) == ["end", "merchants", "merchants_end", "outage", "security"]
         assert found["merchants"] == found["merchants_end"] == "segment = pos_m2m"

@@ -10,7 +10,16 @@ from notifiers.base import Channel
 from statuspage.db import transaction
 from statuspage.domain.errors import NotAllowed, RuleError
 from statuspage.domain.incident import CauseCategory, IncidentState
-from statuspage.services import approval, campaign_texts, campaigns, lifecycle, playbook, templates, words
+from statuspage.services import (
+    approval,
+    campaign_templates,
+    campaign_texts,
+    campaigns,
+    lifecycle,
+    playbook,
+    templates,
+    words,
+)
 from statuspage.services.actor import CLI
 from statuspage.services.updates import NewUpdate
 from tests.databases import NOW
@@ -82,3 +91,15 @@ def test_words_changed_while_they_were_read_are_not_approved(world: World) -> No
         lifecycle.keep_words(session, engineer, incident, state, {"en": "Somebody broke in."}, "en", now=NOW)
         (waiting,) = words.kept(session, incident)
         assert waiting.wording.bodies == {"en": "Somebody broke in."}
+
+
+def test_a_security_incident_is_told_in_words_of_its_own(world: World) -> None:
+    """They come first for it, whatever an outage would be told in, and last for every other incident; its end is told
+    as any other's."""
+    with transaction(world.sessions) as session:
+        engineer = world.actor(session, "engineer")
+        for key, first in (("security_suspension", "security"), ("billing_outage", "outage")):
+            incident = world.declare(session, engineer, key)
+            offered = campaign_templates.fitting(session, incident, [])
+            assert (offered[0].key, [one.key for one in offered].count("security")) == (first, 1)
+        assert campaign_templates.END_PURPOSE["security"] == "end"
