@@ -12,8 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from statuspage.config import Settings
-from statuspage.domain.component import ComponentState, indicator
-from statuspage.domain.incident import OPEN, Publication
+from statuspage.domain.component import indicator
+from statuspage.domain.incident import Publication
 from statuspage.domain.route import STALE_AFTER
 from statuspage.models import (
     Component,
@@ -28,6 +28,7 @@ from statuspage.models import (
 from statuspage.publish import vocabulary
 from statuspage.publish.changes import last_change
 from statuspage.publish.days import Change, day_states, first_day
+from statuspage.publish.unaffected import shown
 from statuspage.publish.view import (
     Colours,
     ComponentView,
@@ -63,7 +64,7 @@ def page_view(session: Session, settings: Settings, *, revision: int, now: datet
         revision=revision,
         as_of=now,
         updated_at=now,
-        components=_components(session, words, _shown(session, listed, drill), ZoneInfo(settings.time_zone), now),
+        components=_components(session, words, listed, ZoneInfo(settings.time_zone), now),
         groups=_groups(session, words),
         routes=ways,
         incidents=incidents,
@@ -71,6 +72,7 @@ def page_view(session: Session, settings: Settings, *, revision: int, now: datet
         drill=drill,
         turns_at=turns,
     )
+    view = replace(view, components=shown(view))
     return replace(view, updated_at=last_change(session, view, state.published_at))
 
 
@@ -120,17 +122,11 @@ def _components(
             group_id=groups.get(one.group_id) if one.group_id is not None else None,
             days=day_states(changes[one.id], one.state, one.created_at, now, zone),
             billing=one.billing,
+            emergency=one.emergency,
+            key=one.key,
         )
         for one in listed
     )
-
-
-def _shown(session: Session, listed: list[Component], drill: bool) -> list[Component]:
-    """All but emergency calls of which nobody has said anything: that they work is only ever a person's word."""
-    query = select(Incident.not_affected).where(Incident.publication == Publication.PUBLISHED, Incident.drill == drill)
-    ticked = {key for keys in session.scalars(query.where(Incident.state.in_(OPEN))) for key in keys}
-    works = ComponentState.OPERATIONAL
-    return [one for one in listed if not one.emergency or one.key in ticked or one.state is not works]
 
 
 def _changes_since(session: Session, since: datetime) -> Mapping[int, list[Change]]:
@@ -201,6 +197,7 @@ def _incidents(
             component_ids=tuple(public[said.component_id] for said in touched[row.id]),
             regions=words.named(row.regions, words.regions),
             segments=words.named(row.segments, words.segments),
+            segment_keys=tuple(row.segments),
             not_affected=words.named(row.not_affected, by_key),
         )
         for row in rows

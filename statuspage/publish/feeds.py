@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from feedgen.feed import FeedGenerator
 from markupsafe import Markup
 
+from statuspage.publish.promises import of_incident
 from statuspage.publish.reader import Reader
 from statuspage.publish.view import IncidentView, UpdateView
 
@@ -41,7 +42,7 @@ def history(reader: Reader) -> list[Item]:
             id=_tag(reader, f"Incident/{incident.id}"),
             link=_link(reader, incident),
             title=reader.say(incident.title),
-            html=Markup("").join(_told(reader, update) for update in incident.updates),
+            html=Markup("").join(_told(reader, incident, update) for update in incident.updates),
             published=incident.created_at,
             updated=incident.updated_at,
             incident=incident,
@@ -58,8 +59,8 @@ def updates(reader: Reader) -> list[Item]:
         Item(
             id=_tag(reader, f"Update/{update.id}"),
             link=_link(reader, incident),
-            title=f"{reader.plain(f'incident_state.{update.state}')}: {reader.say(incident.title)}",
-            html=_told(reader, update),
+            title=f"{reader.step(incident, update.state)}: {reader.say(incident.title)}",
+            html=_told(reader, incident, update),
             published=update.at,
             updated=max(update.updated_at, update.at),
             incident=incident,
@@ -124,7 +125,7 @@ def json_feed(reader: Reader, items: list[Item], path: str) -> bytes:
 
 
 def _facts(reader: Reader, incident: IncidentView) -> dict[str, Any]:
-    promise = next((one for one in reader.view.promises if one.incident_id == incident.id and one.stands), None)
+    made = of_incident(reader.view, incident)
     return {
         "id": incident.id,
         "state": incident.state.value,
@@ -137,8 +138,9 @@ def _facts(reader: Reader, incident: IncidentView) -> dict[str, Any]:
         "expected_end_at": _maybe(incident.expected_end_at),
         "credited_by": _maybe(incident.credited_by),
         "components": list(incident.component_ids),
-        "grace_until": _maybe(promise.until if promise else None),
-        "grace_segments": list(promise.segments) if promise else [],
+        # Of several the end that comes first: it holds for all of them.
+        "grace_until": _maybe(made[-1].until if made else None),
+        "grace_segments": [key for one in made for key in one.segments],
     }
 
 
@@ -178,12 +180,12 @@ def _latest(reader: Reader) -> list[IncidentView]:
     return ordered[:ITEMS]
 
 
-def _told(reader: Reader, update: UpdateView) -> Markup:
+def _told(reader: Reader, incident: IncidentView, update: UpdateView) -> Markup:
     text = update.body[reader.locale]
     note = reader.pending(text)
     parts = [
         Markup("<p><small>{}</small><br><strong>{}</strong></p>").format(
-            reader.moments.moment(update.at), reader.plain(f"incident_state.{update.state}")
+            reader.moments.moment(update.at), reader.step(incident, update.state)
         ),
         reader.prose(text),
     ]

@@ -22,23 +22,26 @@ class Headline:
     indicator: Indicator
     components: tuple[ComponentView, ...] = ()
     incident: IncidentView | None = None
-    others: int = 0
 
 
 def headline(view: PageView) -> Headline:
     """The worst open incident; without one, the components that do not work; without those, that all works."""
     incidents = view.open_incidents()
     if incidents:
-        worst = incidents[0]
-        affected = tuple(one for one in view.components if one.id in worst.component_ids)
-        kind = HeadlineKind.REPAIRED if worst.repaired else HeadlineKind.INCIDENT
-        # An open incident without a failing component is still one: the page never says that all is well then.
-        impact = Indicator.MINOR if worst.repaired or worst.impact is Indicator.NONE else worst.impact
-        return Headline(kind, impact, affected, worst, len(incidents) - 1)
+        return about(view, incidents[0])
     failing = tuple(one for one in view.components if one.state is not ComponentState.OPERATIONAL)
     if failing:
         return Headline(HeadlineKind.COMPONENTS, indicator(one.state for one in failing), failing)
     return Headline(HeadlineKind.OK, Indicator.NONE)
+
+
+def about(view: PageView, incident: IncidentView) -> Headline:
+    """What the sentence about an open incident is made of."""
+    affected = tuple(one for one in view.components if one.id in incident.component_ids)
+    kind = HeadlineKind.REPAIRED if incident.repaired else HeadlineKind.INCIDENT
+    # An open incident without a failing component is still one: the page never says that all is well then.
+    impact = Indicator.MINOR if incident.repaired or incident.impact is Indicator.NONE else incident.impact
+    return Headline(kind, impact, affected, incident)
 
 
 def overall(view: PageView) -> Indicator:

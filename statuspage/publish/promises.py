@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from statuspage.domain.grace import GraceState
-from statuspage.publish.view import PageView, PromiseView, Words
+from statuspage.publish.view import IncidentView, PageView, PromiseView, Words, reach
 
 
 def promises(view: PageView) -> tuple[PromiseView, ...]:
@@ -13,8 +14,18 @@ def promises(view: PageView) -> tuple[PromiseView, ...]:
 
     What is alike but for whom it covers is one promise to all of them (grace.md rule 3: the latest end wins).
     """
+    return _told(view.standing())
+
+
+def of_incident(view: PageView, incident: IncidentView) -> tuple[PromiseView, ...]:
+    """What was promised for one incident, told in the same way; also what has come to its end."""
+    made = [one for one in view.promises if one.incident_id == incident.id and one.stands]
+    return _told(sorted(made, key=reach))
+
+
+def _told(furthest_first: Iterable[PromiseView]) -> tuple[PromiseView, ...]:
     told: list[PromiseView] = []
-    for one in view.standing():
+    for one in furthest_first:
         rest = _without(one, [other for other in told if _holds_as_well(other, one)])
         if rest is None:
             continue

@@ -9,15 +9,15 @@ from itertools import groupby
 from markupsafe import Markup, escape
 
 from statuspage import i18n
-from statuspage.domain.component import ComponentState, Indicator, indicator
-from statuspage.domain.incident import cause_unsaid
+from statuspage.domain.component import Indicator, indicator
+from statuspage.domain.incident import IncidentState, cause_unsaid
 from statuspage.domain.route import USABLE, RouteKind, RouteState
-from statuspage.publish import ways
+from statuspage.publish import headline, terminals, unaffected, ways
 from statuspage.publish.bars import DAYS, bars, disturbed
 from statuspage.publish.crediting import Crediting, CreditingKind, crediting
-from statuspage.publish.headline import Headline, HeadlineKind, headline
+from statuspage.publish.headline import Headline, HeadlineKind
 from statuspage.publish.language import Language
-from statuspage.publish.promises import promises, tail_days
+from statuspage.publish.promises import of_incident, promises, tail_days
 from statuspage.publish.shapes import INDICATOR_SHAPES, ROUTE_SHAPES
 from statuspage.publish.view import ComponentView, IncidentView, PromiseView, RouteView, Words
 
@@ -29,11 +29,17 @@ class Reader(Language):
 
     @cached_property
     def headline(self) -> Headline:
-        return headline(self.view)
+        return headline.headline(self.view)
 
-    def sentence(self, about: Headline | None = None) -> str:
-        """The headline as a sentence: a person's title where it is in this language, else made from component names."""
-        about = about or self.headline
+    @property
+    def others(self) -> tuple[IncidentView, ...]:
+        """The open incidents beside the headline's."""
+        return self.view.open_incidents()[1:]
+
+    def sentence(self, incident: IncidentView | None = None) -> str:
+        """The headline, or what it would be about `incident` alone: a person's title where it is in this language,
+        else made from component names."""
+        about = headline.about(self.view, incident) if incident else self.headline
         if about.kind is HeadlineKind.OK:
             return self.plain("headline.ok")
         if about.kind is HeadlineKind.INCIDENT and about.incident is not None:
@@ -53,7 +59,8 @@ class Reader(Language):
             return None
         if end is None or end <= self.view.as_of:
             return self.t("headline.expected_unknown")
-        return self.t("headline.expected", time=self.by(end, beside=self._since(incident)))
+        key = "headline.expected_work" if incident.planned else "headline.expected"
+        return self.t(key, time=self.by(end, beside=self._since(incident)))
 
     def next_update(self, incident: IncidentView) -> Markup | None:
         """When the next news is due; once that has passed, that it is late."""
@@ -71,6 +78,11 @@ class Reader(Language):
             "headline.since", since=self.time(self._since(incident), self.moments.moment(self._since(incident)))
         )
 
+    def concerning_terminals(self) -> tuple[IncidentView, ...]:
+        """What may be why a terminal shows "no service": what fails, or when nothing of that does, what is restored."""
+        found = terminals.concerning(self.view)
+        return tuple(one for one in found if not one.repaired) or found
+
     # The promise
 
     @cached_property
@@ -85,7 +97,7 @@ class Reader(Language):
     @property
     def terminals_promise(self) -> PromiseView | None:
         """The one for SIM cards of terminals, which another may outlast."""
-        return next((one for one in self.promises if TERMINALS in one.segments), None)
+        return next((one for one in self.promises if terminals.SEGMENT in one.segments), None)
 
     def covered(self, promise: PromiseView) -> str:
         """Whom the promise covers, and where when it is not everywhere."""
@@ -172,10 +184,14 @@ class Reader(Language):
 
     # Services and incidents
 
-    def unaffected(self, incident: IncidentView) -> list[Words]:
-        """What somebody has seen to work, without what fails in another incident by now."""
-        failing = [one.name for one in self.view.components if one.state is not ComponentState.OPERATIONAL]
-        return [name for name in incident.not_affected if not incident.is_open or name not in failing]
+    def unaffected(self, incident: IncidentView | None = None) -> tuple[Words, ...]:
+        """What somebody has seen to work during `incident`; without one, whatever is open."""
+        return unaffected.everywhere(self.view) if incident is None else unaffected.beside(self.view, incident)
+
+    def condition(self, component: ComponentView) -> str:
+        """Its state in a word; that it works is only said when somebody has seen it or nothing fails."""
+        unsaid = unaffected.unsaid(self.view, component)
+        return self.plain("component.unsaid" if unsaid else f"component.{component.state}")
 
     def bars(self, component: ComponentView) -> Markup:
         return bars(component.days, self.ninety(component))
@@ -216,7 +232,6 @@ class Reader(Language):
     def facts(self, incident: IncidentView) -> list[tuple[str, str | Markup]]:
         """Name and value of each fact of an incident, in the order a reader asks for them."""
         named = [one for one in self.view.components if one.id in incident.component_ids]
-        promise = next((one for one in self.view.promises if one.incident_id == incident.id and one.stands), None)
         facts: list[tuple[str, str | Markup | None]] = [
             ("state", self.state(incident)),
             ("started", self.time(incident.started_at)),
@@ -230,14 +245,28 @@ class Reader(Language):
             ("expected", self._expected(incident)),
             ("next_update", self._due(incident.next_update_at, incident)),
             ("credited_by", self._due(incident.credited_by, incident)),
-            ("promise", self.until(promise.until) if promise else None),
+            ("promise", self._promised(incident)),
         ]
         return [(self.plain(f"incident.{name}"), value) for name, value in facts if value is not None]
+
+    def _promised(self, incident: IncidentView) -> Markup | None:
+        """Until when; with whom each end is for when there are several."""
+        made = of_incident(self.view, incident)
+        if len(made) < 2:
+            return self.until(made[0].until) if made else None
+        return escape(self.separator).join(
+            Markup("{} ({})").format(self.until(one.until), self.covered(one)) for one in made
+        )
 
     def state(self, incident: IncidentView) -> str:
         """The state's words; once the crediting is confirmed they no longer say that it goes on."""
         done = incident.repaired and incident.credited_at is not None
-        return self.plain("incident_state.credited" if done else f"incident_state.{incident.state}")
+        return self.plain("incident_state.credited") if done else self.step(incident, incident.state)
+
+    def step(self, incident: IncidentView, state: IncidentState) -> str:
+        """The words of a state that the incident is or was in; planned work is not being investigated."""
+        work = incident.planned and state in (IncidentState.INVESTIGATING, IncidentState.IDENTIFIED)
+        return self.plain("incident_state.work" if work else f"incident_state.{state}")
 
     def _cause(self, incident: IncidentView) -> str | None:
         """Nothing while the state says that the cause is found and the record does not say which."""
@@ -257,23 +286,18 @@ class Reader(Language):
     def indicator_shape(shown: Indicator) -> str:
         return INDICATOR_SHAPES[shown]
 
-    @staticmethod
-    def component_shape(component: ComponentView) -> str:
-        return INDICATOR_SHAPES[indicator((component.state,))]
+    def component_shape(self, component: ComponentView) -> str:
+        return "none" if unaffected.unsaid(self.view, component) else INDICATOR_SHAPES[indicator((component.state,))]
 
     def route_shape(self, route: RouteView) -> str:
         """Of a way whose state the page does not tell: none, an empty place."""
         return ROUTE_SHAPES[route.state] if ways.says(self.view, route) else "none"
 
-    @staticmethod
-    def incident_shape(incident: IncidentView) -> str:
+    def incident_shape(self, incident: IncidentView) -> str:
         if not incident.is_open:
             return "works"
-        return "delayed" if incident.repaired else INDICATOR_SHAPES[incident.impact]
+        return INDICATOR_SHAPES[headline.about(self.view, incident).indicator]
 
-
-TERMINALS = "pos_m2m"
-"""The key of the segment of terminals, which have a page of their own."""
 
 NAMED = 3
 """Names in the headline; of more, two and how many others: the promise has to stay on the first screen of a phone."""

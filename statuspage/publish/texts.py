@@ -27,7 +27,8 @@ def short_texts(reader: Reader) -> dict[str, str]:
 
 def sms(reader: Reader) -> str:
     """The news as an SMS: everything a person needs without a link, which an SMS of ours never carries."""
-    return _joined(reader, [_opening(reader), _promise(reader), _twice(reader), _next(reader), _phone(reader)])
+    parts = [_opening(reader), _also(reader), _promise(reader), _twice(reader), _next(reader), _phone(reader)]
+    return _joined(reader, parts)
 
 
 def ussd(reader: Reader) -> str:
@@ -51,6 +52,7 @@ def ivr(reader: Reader) -> str:
         parts.append(_say(locale, "ivr.down", operator=name, sentence=reader.sentence(), **_spoken(reader, began)))
     else:
         parts.append(_opening(reader))
+    parts.append(_also(reader))
     given = _for_all(reader)
     if given is not None:
         spoken = _spoken(reader, given.until)
@@ -74,6 +76,7 @@ def shop(reader: Reader) -> str:
         _say(locale, "shop.title", operator=reader.view.operator.name),
         "",
         reader.sentence() + ("。" if locale == "zh" else "."),
+        _also(reader),
         _promise(reader),
         _twice(reader),
         _say(locale, "shop.works", names=works) if works else None,
@@ -96,6 +99,12 @@ def _opening(reader: Reader, *, dated: bool = True) -> str:
     key = "repaired" if top.kind is HeadlineKind.REPAIRED else "down"
     since = reader.moments.zoned(reader.moments.in_sentence(began), began)
     return _say(reader.locale, key, operator=name, sentence=reader.sentence(), since=since)
+
+
+def _also(reader: Reader) -> str | None:
+    """What else is open, the worse first."""
+    said = [i18n.lowered(reader.sentence(one)) for one in reader.others]
+    return _say(reader.locale, "also", sentences=_say(reader.locale, "also_separator").join(said)) if said else None
 
 
 def _promise(reader: Reader) -> str | None:

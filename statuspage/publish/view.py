@@ -94,11 +94,17 @@ class IncidentView:
     component_ids: tuple[str, ...] = ()
     regions: tuple[Words, ...] = ()
     segments: tuple[Words, ...] = ()
+    segment_keys: tuple[str, ...] = ()
     not_affected: tuple[Words, ...] = ()
 
     @property
     def is_open(self) -> bool:
         return self.state not in (IncidentState.RESOLVED, IncidentState.POSTMORTEM)
+
+    @property
+    def planned(self) -> bool:
+        """Work that was planned, of which nobody has to find the cause."""
+        return self.cause is CauseCategory.PLANNED_MAINTENANCE or self.impact is Indicator.MAINTENANCE
 
     @property
     def repaired(self) -> bool:
@@ -169,6 +175,8 @@ class ComponentView:
     description: Words | None = None
     days: tuple[DayState, ...] = ()
     billing: bool = True
+    emergency: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +218,8 @@ class PageView:
 
     def standing(self) -> tuple[PromiseView, ...]:
         """Every promise that holds at `as_of`: the furthest first, of equals the one that covers most."""
-
-        def weight(one: PromiseView) -> tuple[float, bool, int, str]:
-            return -one.until.timestamp(), not one.everybody, -len(one.segments), one.incident_id
-
         held = [promise for promise in self.promises if promise.stands and promise.until > self.as_of]
-        return tuple(sorted(held, key=weight))
+        return tuple(sorted(held, key=reach))
 
     def component(self, component_id: str) -> ComponentView | None:
         return next((one for one in self.components if one.id == component_id), None)
@@ -230,6 +234,11 @@ class PageView:
         loose = tuple(one for one in ordered if one.group_id is None)
         if loose:
             yield None, loose
+
+
+def reach(one: PromiseView) -> tuple[float, bool, int, str]:
+    """Sorts the furthest promise first, of equals the one that covers most."""
+    return -one.until.timestamp(), not one.everybody, -len(one.segments), one.incident_id
 
 
 IMPACT_ORDER = (Indicator.CRITICAL, Indicator.MAJOR, Indicator.MINOR, Indicator.MAINTENANCE, Indicator.NONE)

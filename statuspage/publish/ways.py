@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from statuspage.domain.component import ComponentState
 from statuspage.domain.route import RouteKind, RouteState, show_order
-from statuspage.publish.headline import HeadlineKind, headline
 from statuspage.publish.view import PageView, RouteView
 
 _TOLD = frozenset({RouteState.WORKS_DELAYED, RouteState.DEGRADED, RouteState.DOWN})
@@ -31,7 +30,7 @@ def checks_matter(view: PageView) -> bool:
 def states_matter(view: PageView) -> bool:
     """Whether the page says how each way does: payments fail, a way is disturbed, or somebody has looked since the
     repair that is still being followed up."""
-    repaired = headline(view).kind is HeadlineKind.REPAIRED
+    repaired = any(one.repaired for one in view.open_incidents())
     told = _TOLD | {RouteState.WORKS} if repaired else _TOLD
     return checks_matter(view) or any(route.state in told for route in view.routes)
 
