@@ -9,7 +9,7 @@ campaign may not tell is the preview's to say, and so is the exact number.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select, text
@@ -19,7 +19,7 @@ from notifiers.base import Channel
 from statuspage.domain.audience import comparisons, parse
 from statuspage.domain.errors import RuleError
 from statuspage.domain.roles import Permission
-from statuspage.models import Campaign, Contact, Incident, Subscription
+from statuspage.models import Campaign, Contact, Incident
 from statuspage.services import audience_sql, recipients
 from statuspage.services.actor import Actor
 
@@ -38,7 +38,7 @@ _DIGITS = 3
 class AudienceCount:
     """`audience` in its one written form. `reachable`: how many addresses the people have for the channel.
 
-    `sign_ups`: whoever signed up on the page and gets the campaign's mail besides, whatever the audience says. `about`:
+    `sign_ups`: those of them who signed up on the page and are in by that alone, whatever the audience says. `about`:
     the numbers of people come from a sample and are rounded to three digits.
     """
 
@@ -60,9 +60,16 @@ class _Lines:
 
 
 def count(
-    session: Session, actor: Actor, expression: str, incident: Incident | None, channels: Collection[Channel]
+    session: Session,
+    actor: Actor,
+    expression: str,
+    incident: Incident | None,
+    channels: Collection[Channel],
+    *,
+    sign_ups: bool = False,
 ) -> AudienceCount:
-    """The people of the newest import whom `expression` means of `incident`. Writes nothing and locks nothing.
+    """The people of the newest import whom `expression` means of `incident`; with `sign_ups`, and where mail goes out,
+    whoever signed up on the page as well. Writes nothing and locks nothing.
 
     Raises AudienceError with the place of a mistake, and RuleError when a component is named without an incident.
     """
@@ -83,10 +90,13 @@ def count(
         people, sms, email = (int(n) for n in found)
     else:
         people, sms, email = _estimate(session, lines, seen, parameters)
+    others = 0
+    if sign_ups and Channel.EMAIL in channels:
+        others = session.scalar(text(_SIGN_UPS.format(seen=seen)), parameters) or 0
+    about = lines.all > EXACTLY
+    people, email = (_rounded(n + others) if about else n + others for n in (people, email))
     reachable = {Channel.SMS: sms, Channel.EMAIL: email}
-    return AudienceCount(
-        written, people, {one: reachable[one] for one in Channel if one in channels}, about=lines.all > EXACTLY
-    )
+    return AudienceCount(written, people, {one: reachable[one] for one in Channel if one in channels}, others, about)
 
 
 def _estimate(session: Session, lines: _Lines, seen: str, parameters: dict[str, Any]) -> tuple[int, int, int]:
@@ -113,26 +123,8 @@ def count_for(
 ) -> AudienceCount:
     """`count` of a campaign's incident, with those who signed up where the campaign takes them."""
     incident = None if campaign.incident_id is None else session.get(Incident, campaign.incident_id)
-    found = count(session, actor, expression, incident, channels)
-    if Channel.EMAIL not in found.reachable or not recipients.takes_sign_ups(campaign, Channel.EMAIL):
-        return found
-    return replace(found, sign_ups=_sign_ups(session))
-
-
-def _sign_ups(session: Session) -> int:
-    query = (
-        select(func.count())
-        .select_from(Subscription)
-        .join(Contact, Contact.id == Subscription.contact_id)
-        .where(
-            Subscription.public_id > "",
-            Subscription.topic == "page",
-            Subscription.channel == Channel.EMAIL.value,
-            Subscription.state == "active",
-            Contact.account_id.is_(None),
-        )
-    )
-    return session.scalar(query) or 0
+    taken = recipients.takes_sign_ups(campaign, Channel.EMAIL)
+    return count(session, actor, expression, incident, channels, sign_ups=taken)
 
 
 _SEEN = "l.valid_from <= :generation AND l.valid_to > :generation AND c.erased_at IS NULL AND ({audience})"
@@ -146,6 +138,14 @@ _APART = (
     "count(DISTINCT CASE WHEN c.sms IS NOT NULL THEN c.sms_hash END), "
     "count(DISTINCT CASE WHEN c.email IS NOT NULL THEN c.email_hash END) "
     "FROM line l JOIN contact c ON c.id = l.contact_id WHERE {seen}"
+)
+# CROSS JOIN, so that SQLite looks up the one address of each sign-up instead of walking a million lines.
+_SIGN_UPS = (
+    "SELECT count(DISTINCT u.email_hash) FROM subscription b JOIN contact u ON u.id = b.contact_id "
+    "WHERE b.public_id > '' AND b.topic = 'page' AND b.channel = 'email' AND b.state = 'active' "
+    "AND u.account_id IS NULL AND u.email IS NOT NULL AND NOT EXISTS ("
+    "SELECT 1 FROM contact c CROSS JOIN line l WHERE c.email_hash = u.email_hash AND l.contact_id = c.id "
+    "AND c.email IS NOT NULL AND {seen})"
 )
 # CROSS JOIN, so that SQLite begins with the few contacts of the sample.
 _SAMPLED = (

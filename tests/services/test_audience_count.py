@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import select
 
@@ -10,11 +12,11 @@ from statuspage.db import Sessions, transaction
 from statuspage.domain.audience import AudienceError
 from statuspage.domain.errors import NotAllowed
 from statuspage.models import Contact, Installation, Line
-from statuspage.services import audience_count, campaigns
+from statuspage.services import audience_count, campaigns, preview
 from statuspage.services.actor import CLI, PUBLIC
 from statuspage.services.audience_count import AudienceCount
 from tests.databases import NOW
-from tests.outbox import Person, World
+from tests.outbox import Person, World, settings
 
 BOTH = tuple(Channel)
 
@@ -110,17 +112,28 @@ def test_a_mistake_is_told_with_its_place(world: World) -> None:
         assert refused.value.position == position
 
 
-def test_sign_ups_come_on_top_of_a_general_notice(world: World) -> None:
-    """Who signed up on the page gets the general notice by mail, whatever the audience says; others are not counted."""
+@pytest.mark.parametrize("exactly", [20_000, 0])
+def test_sign_ups_are_in_the_count_of_a_general_notice(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exactly: int
+) -> None:
+    """Who signed up on the page gets the general notice by mail, whatever the audience says, and counts once also when
+    his address is a subscriber's; the preview says the same number of mails. Others are not counted."""
+    monkeypatch.setattr(audience_count, "EXACTLY", exactly)
     world.sign_up(70)
+    world.sign_up(3)
     world.sign_up(71, state="pending")
     incident = world.incident()
     drafts = world.draft(incident), world.draft(incident, "merchants")
     with transaction(world.sessions, read_only=True) as session:
         general, merchants = (campaigns.get_campaign(session, one) for one in drafts)
-        assert audience_count.count_for(session, CLI, general, "segment = business", BOTH).sign_ups == 1
-        assert audience_count.count_for(session, CLI, general, "segment = business", (Channel.SMS,)).sign_ups == 0
+        found = audience_count.count_for(session, CLI, general, "segment = business", BOTH)
+        assert (found.people, found.sign_ups, found.reachable) == (3, 1, {Channel.SMS: 2, Channel.EMAIL: 2})
+        found = audience_count.count_for(session, CLI, general, "segment = business", (Channel.SMS,))
+        assert (found.people, found.sign_ups) == (2, 0)
         assert audience_count.count_for(session, CLI, merchants, "all", BOTH).sign_ups == 0
+        everybody = audience_count.count_for(session, CLI, general, general.audience, BOTH)
+        seen = preview.preview(session, general, settings(tmp_path), now=NOW)
+        assert everybody.reachable[Channel.EMAIL] == seen.channels[1].recipients
 
 
 def test_only_who_may_draft_counts(world: World) -> None:

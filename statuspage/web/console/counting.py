@@ -16,7 +16,7 @@ from notifiers.base import Channel
 from statuspage.domain.audience import LONGEST, AudienceError, too_long
 from statuspage.domain.errors import NotFound, RuleError
 from statuspage.domain.roles import Permission
-from statuspage.services import audience_count, campaign_templates, campaigns, incidents
+from statuspage.services import audience_count, campaign_templates, campaigns, incidents, recipients
 from statuspage.services.audience_count import AudienceCount
 from statuspage.web import shell
 from statuspage.web.access import access, actor, person
@@ -69,7 +69,8 @@ def of_template() -> ResponseReturnValue:
         if campaign_templates.ends(template):
             return None
         expression = campaign_templates.audience(session, incident, template)
-        return audience_count.count(session, actor(), expression, incident, _channels(request.args))
+        taken = template.purpose in recipients.SIGN_UP_PURPOSES
+        return audience_count.count(session, actor(), expression, incident, _channels(request.args), sign_ups=taken)
 
     try:
         return _piece(_answer(request.args, counted))
