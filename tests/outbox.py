@@ -42,6 +42,9 @@ from statuspage.services.addresses import AddressKey
 from tests.databases import NOW, SECRET
 from tests.waiting import PATIENCE
 
+FAST = EngineOptions(poll_seconds=0.02, idle_poll_seconds=0.05, flush_seconds=0.01)
+"""A sender that nobody has to wait for."""
+
 KEY = AddressKey.derive(SECRET)
 SMS = {
     "ru": "{operator}: сбой оплаты с {since}. Связь не отключим.",
@@ -264,9 +267,7 @@ class World:
             texts.write(session, "message_template", template.id, field, bodies, "ru", NOW)
 
     def _user(self, session: Session, role: str) -> Actor:
-        user = User(
-            email=f"{role}@demo.example", name=role, role=role, locale="ru", password_hash="x", created_at=NOW
-        )
+        user = User(email=f"{role}@demo.example", name=role, role=role, locale="ru", password_hash="x", created_at=NOW)
         session.add(user)
         session.flush()
         return of_user(user)

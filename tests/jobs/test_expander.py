@@ -32,11 +32,6 @@ CAP = 10
 
 
 @pytest.fixture
-def world(sessions: Sessions) -> World:
-    return World(sessions)
-
-
-@pytest.fixture
 def configured(tmp_path: Path) -> Settings:
     return settings(tmp_path, break_glass_cap=CAP, sms_price="0")
 

@@ -14,14 +14,11 @@ from notifiers.fake import FakeNotifier
 from statuspage.clock import FrozenClock
 from statuspage.db import Sessions, transaction
 from statuspage.jobs import overdue, sender
-from statuspage.jobs.options import EngineOptions
 from statuspage.jobs.overdue import ask_about_overdue
 from statuspage.jobs.turn import Means
 from statuspage.services import receipts
 from tests.databases import NOW
-from tests.outbox import Person, World, send_until, settings
-
-FAST = EngineOptions(poll_seconds=0.02, idle_poll_seconds=0.05, flush_seconds=0.01)
+from tests.outbox import FAST, Person, World, send_until, settings
 
 
 class Telling(FakeNotifier):

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -16,7 +15,7 @@ from notifiers.base import Accepted, Channel, Failure, Message, NotifierError, R
 from notifiers.fake import FakeNotifier
 from statuspage.clock import FrozenClock
 from statuspage.config import Settings
-from statuspage.db import Sessions, transaction
+from statuspage.db import transaction
 from statuspage.domain.campaign import CampaignState
 from statuspage.domain.consent import SuppressionReason
 from statuspage.domain.incident import IncidentState
@@ -27,20 +26,8 @@ from statuspage.services import campaign_course, campaigns, outbox, receipts, su
 from statuspage.services.outbox import Recipient
 from statuspage.services.suppressions import Refused
 from tests.databases import NOW
-from tests.outbox import KEY, Person, World, send_until, settings
+from tests.outbox import FAST, KEY, Person, World, send_until
 from tests.waiting import until
-
-FAST = EngineOptions(poll_seconds=0.02, idle_poll_seconds=0.05, flush_seconds=0.01)
-
-
-@pytest.fixture
-def world(sessions: Sessions) -> World:
-    return World(sessions)
-
-
-@pytest.fixture
-def configured(tmp_path: Path) -> Settings:
-    return settings(tmp_path)
 
 
 def run(
@@ -326,9 +313,7 @@ def test_the_pace_is_kept(
     assert world.counted(campaign)["accepted"] == 20
 
 
-def test_a_confirmation_goes_first_and_to_its_own_link(
-    world: World, configured: Settings, clock: FrozenClock
-) -> None:
+def test_a_confirmation_goes_first_and_to_its_own_link(world: World, configured: Settings, clock: FrozenClock) -> None:
     """The mail that confirms a sign-up carries its own link, goes even to who opted out, and is not doubled."""
     wording = {"subject": {"ru": "Подтвердите"}, "mail": {"ru": "Откройте {link}"}}
     recipient = Recipient(7, "new@example.test", KEY.hash("new@example.test"), "ru", "Europe/Moscow", "abc.1")

@@ -5,33 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-import pytest
 from sqlalchemy import select
 
 from notifiers.base import Accepted, Channel, Failure, Message, NotifierError
 from notifiers.fake import FakeNotifier
 from statuspage.clock import FrozenClock
 from statuspage.config import Settings
-from statuspage.db import Sessions, transaction
-from statuspage.jobs.options import EngineOptions
+from statuspage.db import transaction
 from statuspage.jobs.reaper import reap
 from statuspage.models import Attempt
-from tests.outbox import Person, World, send_until, settings
+from tests.outbox import FAST, Person, World, send_until
 from tests.waiting import until
-
-FAST = EngineOptions(poll_seconds=0.02, idle_poll_seconds=0.05, flush_seconds=0.01)
-
-
-@pytest.fixture
-def world(sessions: Sessions) -> World:
-    return World(sessions)
-
-
-@pytest.fixture
-def configured(tmp_path: Path) -> Settings:
-    return settings(tmp_path)
 
 
 def test_a_clock_that_jumps_tells_nobody_twice(world: World, configured: Settings, clock: FrozenClock) -> None:

@@ -20,10 +20,8 @@ from statuspage.db import Sessions
 from statuspage.jobs import sender, tasks, wake
 from statuspage.jobs.options import EngineOptions
 from statuspage.jobs.tasks import Chores
-from tests.outbox import Person, World, send_until, settings
+from tests.outbox import FAST, Person, World, send_until, settings
 from tests.waiting import PATIENCE
-
-FAST = EngineOptions(poll_seconds=0.02, idle_poll_seconds=0.05, flush_seconds=0.01)
 
 
 class Mute(FakeNotifier):
