@@ -21,7 +21,7 @@ from statuspage.domain.delivery import Reason
 from statuspage.domain.errors import NotAllowed, RuleError
 from statuspage.domain.roles import Permission
 from statuspage.models import AuditEntry, Campaign, Incident, User
-from statuspage.services import audit, campaign_course, campaign_texts, recipients, words
+from statuspage.services import alone, audit, campaign_course, campaign_texts, recipients, words
 from statuspage.services import preview as previews
 from statuspage.services.actor import Actor
 from statuspage.services.preview import Preview
@@ -124,14 +124,8 @@ def break_glass(
 
 
 def released_alone(session: Session, campaign: Campaign) -> int:
-    """Messages of the incident's other campaigns that one person released, as counted then; those of a campaign that
-    was cancelled before it started went to nobody."""
-    query = select(Campaign).where(
-        Campaign.incident_id == campaign.incident_id,
-        Campaign.id != campaign.id,
-        Campaign.break_glass_reason.is_not(None),
-        (Campaign.state != CampaignState.CANCELLED) | Campaign.started_at.is_not(None),
-    )
+    """Messages of the incident's other campaigns that one person released, as counted then."""
+    query = alone.released_alone([campaign.incident_id]).where(Campaign.id != campaign.id)
     return sum(int(one.estimated.get("recipients", 0)) for one in session.scalars(query))
 
 

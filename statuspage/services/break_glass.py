@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from statuspage.domain.campaign import CampaignState, check_approver
+from statuspage.domain.campaign import check_approver
 from statuspage.domain.errors import NotAllowed, RuleError
 from statuspage.models import AuditEntry, Campaign, User
-from statuspage.services import approval, audit
+from statuspage.services import alone, approval, audit
 from statuspage.services.actor import Actor
 
 RELEASED, REVIEWED = "campaign.break_glass", "campaign.break_glass_reviewed"
@@ -38,17 +38,12 @@ class ReleasedAlone:
 
 
 def released_alone(session: Session, incident_ids: Collection[int]) -> dict[int, tuple[ReleasedAlone, ...]]:
-    """incident row id → its campaigns that one person released, the earliest first. One that was cancelled before it
-    started went to nobody and is none of them."""
-    query = select(Campaign).where(
-        Campaign.incident_id.in_(incident_ids),
-        Campaign.break_glass_reason.is_not(None),
-        (Campaign.state != CampaignState.CANCELLED) | Campaign.started_at.is_not(None),
-    )
+    """incident row id → its campaigns that one person released, the earliest first."""
+    query = alone.released_alone(incident_ids).order_by(Campaign.approved_at, Campaign.id)
     found: dict[int, tuple[ReleasedAlone, ...]] = {}
-    for campaign in session.scalars(query.order_by(Campaign.approved_at, Campaign.id)):
-        if campaign.incident_id is not None:
-            found[campaign.incident_id] = (*found.get(campaign.incident_id, ()), _told(session, campaign))
+    for one in _told(session, session.scalars(query).all()):
+        if one.campaign.incident_id is not None:
+            found[one.campaign.incident_id] = (*found.get(one.campaign.incident_id, ()), one)
     return found
 
 
@@ -57,7 +52,7 @@ def review(session: Session, actor: Actor, campaign: Campaign, *, now: datetime)
     reviewer = approval.check_person(session, actor, "reviewer")
     if campaign.break_glass_reason is None:
         raise RuleError("campaign.not_alone", "campaign: nobody has released it alone, so there is nothing to review.")
-    released = _told(session, campaign)
+    (released,) = _told(session, [campaign])
     if released.reviewed_by is not None:
         raise RuleError("campaign.reviewed_already", f"campaign: {released.reviewed_by} has looked at it already.")
     if released.by_id == actor.name:
@@ -66,15 +61,23 @@ def review(session: Session, actor: Actor, campaign: Campaign, *, now: datetime)
     audit.record(session, actor, REVIEWED, "campaign", campaign.public_id, now, {"messages": released.messages})
 
 
-def _told(session: Session, campaign: Campaign) -> ReleasedAlone:
+def _told(session: Session, campaigns: Sequence[Campaign]) -> list[ReleasedAlone]:
+    """In their order; the audit is asked once for all."""
     query = (
         select(AuditEntry, User.name)
         .outerjoin(User, User.public_id == AuditEntry.actor_id)
-        .where(AuditEntry.entity == "campaign", AuditEntry.entity_id == campaign.public_id)
+        .where(AuditEntry.entity == "campaign", AuditEntry.entity_id.in_([one.public_id for one in campaigns]))
         .where(AuditEntry.action.in_((RELEASED, REVIEWED)))
         .order_by(AuditEntry.id)
     )
-    acts = [(entry, name or entry.actor_id) for entry, name in session.execute(query)]
+    acts: dict[str, list[tuple[AuditEntry, str]]] = {one.public_id: [] for one in campaigns}
+    for entry, name in session.execute(query) if campaigns else ():
+        acts[entry.entity_id].append((entry, name or entry.actor_id))
+    return [_newest(one, acts[one.public_id]) for one in campaigns]
+
+
+def _newest(campaign: Campaign, acts: Sequence[tuple[AuditEntry, str]]) -> ReleasedAlone:
+    """Its last release, and whether anybody has looked at it since."""
     place = max(place for place, (entry, _) in enumerate(acts) if entry.action == RELEASED)
     released, name = acts[place]
     if len(acts) == place + 1:

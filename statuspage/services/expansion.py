@@ -21,7 +21,7 @@ from statuspage.db import is_sqlite
 from statuspage.domain.campaign import CampaignKind, CampaignState
 from statuspage.domain.delivery import DeliveryState, Reason
 from statuspage.models import Campaign, Delivery, Incident, Line
-from statuspage.services import campaign_course, campaign_texts, counts, outbox, recipients
+from statuspage.services import alone, campaign_course, campaign_texts, counts, outbox, recipients
 from statuspage.services.recipients import COLUMNS, Select
 from statuspage.services.rows import changed, moment
 
@@ -180,9 +180,7 @@ def _keep_to_cap(
     looked: the approver's cap counts the messages of all the incident's campaigns that were released so."""
     if campaign.break_glass_reason is None:
         return
-    released = select(Campaign.id).where(
-        Campaign.incident_id == campaign.incident_id, Campaign.break_glass_reason.is_not(None)
-    )
+    released = alone.released_alone([campaign.incident_id]).with_only_columns(Campaign.id)
     told = [one for each in session.scalars(released) for one in counts.read(session, each)]
     excess = counts.total(one for one in told if one.state not in TELLS_NOBODY) - settings.break_glass_cap
     if excess <= 0:

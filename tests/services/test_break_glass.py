@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from statuspage.db import Sessions, transaction
 from statuspage.domain.errors import RuleError
@@ -80,6 +80,25 @@ def test_nobody_reviews_his_own_release_or_work(world: World, tmp_path: Path) ->
     with pytest.raises(RuleError) as refused:
         _review(world, public_id, world.approver)
     assert refused.value.code == "campaign.reviewed_already"
+
+
+def test_the_audit_is_asked_once_however_many_there_are(world: World, tmp_path: Path) -> None:
+    """A list of incidents with many such campaigns takes two queries, one for the campaigns and one for who did what;
+    each campaign has its own release and review."""
+    incidents = [world.incident(), world.incident()]
+    released = [_alone(world, tmp_path, incident, world.author) for incident in (*incidents, incidents[0])]
+    _review(world, released[2], world.approver)
+    asked: list[str] = []
+    engine = world.sessions.kw["bind"]
+    with transaction(world.sessions, read_only=True) as session:
+        session.connection()
+        event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+        found = break_glass.released_alone(session, incidents)
+    assert len(asked) == 2
+    shown = {one.campaign.public_id: one.reviewed_by for incident in incidents for one in found[incident]}
+    assert list(shown) == [released[0], released[2], released[1]]
+    assert shown[released[0]] is None
+    assert shown[released[2]] is not None
 
 
 def test_what_went_to_nobody_needs_no_second_look(world: World, tmp_path: Path) -> None:
