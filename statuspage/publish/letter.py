@@ -14,9 +14,6 @@ from statuspage.publish.prose import prose
 
 _STRONG = re.compile(r"\*\*(?=\S)([^*\n]+?)(?<=\S)\*\*")
 
-# A stop or a bracket after an address is the sentence's; one inside a link of Markdown is a link already.
-_BARE_LINK = re.compile(r"(?<![A-Za-z0-9(<\[/.])https?://[A-Za-z0-9._~:/?#@!$&*+,;=%-]*[A-Za-z0-9/_~#&=%-]")
-
 LINK_SLOT = "{link}"
 """Where a confirmation's own address goes; the only placeholder that is still open when a text goes out."""
 
@@ -37,7 +34,7 @@ def notice(locale: str, subject: str, mail: str, operator: str) -> Letter:
     html = _html(
         locale,
         subject,
-        prose(_BARE_LINK.sub(r"<\g<0>>", mail)),
+        prose(mail),
         operator,
         stop=i18n.gettext(locale, "mail.stop"),
         why=i18n.gettext(locale, "mail.why", operator=operator),

@@ -12,6 +12,8 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from statuspage.publish.bare_links import link_addresses
+
 TOP_LEVEL = 3
 """Of a text's own headings: levels one and two are the page's."""
 
@@ -31,6 +33,7 @@ def _markdown() -> MarkdownIt:
     # break the page's own order, so they stay plain text.
     parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": 12}).enable("table")
     parser.disable(["image", "lheading", "html_block", "html_inline", "reference", "code"])
+    parser.core.ruler.push("link_addresses", link_addresses)
     parser.core.ruler.push("fit_into_page", _fit_into_page)
     return parser
 
