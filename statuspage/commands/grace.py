@@ -84,9 +84,10 @@ def extend(parts: Composition, policy: str, until: str) -> None:
 @grace.command()
 @click.argument("address")
 @click.option("--at", "at", help=f"As it was then, from the ledger. {MOMENT}")
+@click.option("--system", help="The dunning system that asks, so that the room says when it did. People give none.")
 @as_json
 @click.pass_obj
-def check(parts: Composition, address: str, at: str | None, json_wanted: bool) -> None:
+def check(parts: Composition, address: str, at: str | None, system: str | None, json_wanted: bool) -> None:
     """Hold or proceed for ADDRESS: a number, an ICCID, or account:NUMBER."""
     query, now, then = _query(parts, address), parts.clock.now(), moment(parts, at, "--at")
     with reading(parts) as session:
@@ -94,22 +95,22 @@ def check(parts: Composition, address: str, at: str | None, json_wanted: bool) -
             (answer,) = grace_check.check(session, CLI, [query], now=now)
         else:
             (answer,) = grace_check.check_at(session, CLI, [query], then, now=now)
-        unkept = then is None and grace_inquiries.due(session, CLI, now=now)
+        unkept = system is not None and then is None and grace_inquiries.due(session, system, now=now)
     shown = _answer(answer) | {"why": _why(answer, parts.settings.zone)}
     if json_wanted:
         print_json(shown)
     else:
         ends = {name: local(shown[name], parts.settings.zone) for name in ("until", "promised_until")}
         print_facts(shown | ends | {"actions": list(shown["actions"])})
-    if unkept:
-        _note(parts)
+    if system is not None and unkept:
+        _note(parts, system)
 
 
-def _note(parts: Composition) -> None:
+def _note(parts: Composition, system: str) -> None:
     """The answer is out already: a database that takes no writes must not turn it into a failure."""
     try:
         with transaction(parts.sessions) as session:
-            grace_inquiries.note(session, CLI, now=parts.clock.now())
+            grace_inquiries.note(session, system, now=parts.clock.now())
     except DBAPIError as fault:
         logger.warning("grace.inquiry_not_kept", error=type(fault.orig).__name__)
 

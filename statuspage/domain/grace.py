@@ -220,6 +220,13 @@ def check_two_people(author_id: int, approver_id: int, act: str) -> None:
         raise NotAllowed("grace.own_approval", f"{act}: a second person has to agree. Ask a colleague.", "approved_by")
 
 
+def check_system(name: str) -> str:
+    """The name of a dunning system, trimmed."""
+    if not 1 <= len(name.strip()) <= 60:
+        raise RuleError("grace.bad_system", "system: give the name of the system, 1 to 60 characters.", "system")
+    return name.strip()
+
+
 def release_moment(until: datetime, release: Release, bucket: int) -> datetime:
     """When one line leaves the hold. `bucket` is a number 0 to 99 that stays the same for a line (a hash of its id)."""
     if release.mode is ReleaseMode.AT_ONCE:

@@ -89,10 +89,10 @@ class GraceAcknowledgement(Base):
 
 
 class GraceInquiry(Base):
-    """When somebody last asked whether a line is to be held: one row for each that asks, kept to the minute."""
+    """When a dunning system last asked whether a line is to be held: one row for each, kept to the minute."""
 
     __tablename__ = "grace_inquiry"
 
     asker: Mapped[str] = mapped_column(String(60), primary_key=True)
-    """A public id, or cli, as the audit names actors."""
+    """The system's name."""
     at: Mapped[datetime]

@@ -15,6 +15,7 @@ from statuspage.domain.grace import (
     GraceMode,
     GraceState,
     check_extension,
+    check_system,
     check_two_people,
     evaluate,
     hard_cap,
@@ -171,8 +172,7 @@ def acknowledge(
 ) -> GraceAcknowledgement:
     """A dunning system says which revision it applies, and how many lines it holds or has suspended in error."""
     actor.require(Permission.GRACE_EDIT)
-    if not 1 <= len(system.strip()) <= 60:
-        raise RuleError("grace.bad_system", "system: give the name of the system, 1 to 60 characters.", "system")
+    system = check_system(system)
     if not 1 <= revision <= policy.revision or policy.published_until is None:
         raise RuleError(
             "grace.unknown_revision",
@@ -185,10 +185,10 @@ def acknowledge(
             raise RuleError("grace.bad_count", f"{name}: {count} is no count. Give 0 or more.", name)
     query = select(GraceAcknowledgement).where(
         GraceAcknowledgement.policy_id == policy.id,
-        GraceAcknowledgement.system == system.strip(),
+        GraceAcknowledgement.system == system,
         GraceAcknowledgement.revision == revision,
     )
-    row = session.scalar(query) or GraceAcknowledgement(policy_id=policy.id, revision=revision, system=system.strip())
+    row = session.scalar(query) or GraceAcknowledgement(policy_id=policy.id, revision=revision, system=system)
     row.at, row.actor, row.held, row.suspended_in_error = now, actor.name, held, suspended_in_error
     session.add(row)
     session.flush()

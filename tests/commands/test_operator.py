@@ -148,7 +148,8 @@ def test_a_subject_of_two_lines_is_refused(run: Run) -> None:
 
 
 def test_grace_by_command_line(run: Run, world: World) -> None:
-    """Shown with its ledger, extended to the end of a day, checked now and in the past; never shortened."""
+    """Shown with its ledger, extended to the end of a day, checked now and in the past; never shortened. A person's
+    question is not taken for dunning's."""
     incident = _json(run, "incident", "declare", "--template", "data_sim_outage")
     policy = incident["grace"][0]["policy"]
     assert run("grace", "extend", policy, "2026-11-28")[0] == 0
@@ -167,9 +168,12 @@ def test_grace_by_command_line(run: Run, world: World) -> None:
     assert "until 2026-11-29 00:00 MSK; the line is suspended not before 2026-11-29 09:00 MSK" in told
     assert "10 % an hour (staggered release); the line is in no subscriber file" in told
     with transaction(world.sessions, read_only=True) as session:
+        assert grace_inquiries.last(session) is None
+    assert run("grace", "check", "+79161234567", "--system", "dunning-1")[0] == 0
+    with transaction(world.sessions, read_only=True) as session:
         asked = grace_inquiries.last(session)
         assert asked is not None
-        assert asked.asker == "cli"
+        assert asked.asker == "dunning-1"
     before = _json(run, "grace", "check", "account:A-1", "--at", "2026-11-20T10:00")
     assert (before["decision"], before["why"]) == ("proceed", "No promise covers the line.")
     code, _, err = run("grace", "check", "12")

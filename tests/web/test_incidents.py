@@ -19,7 +19,6 @@ from statuspage.i18n import gettext
 from statuspage.models import Component, Incident, IncidentUpdate, PlaybookRow
 from statuspage.publish.publisher import publish
 from statuspage.services import grace_inquiries
-from statuspage.services.actor import CLI
 from tests.web.site import Browser, Build, declare
 
 pytestmark = pytest.mark.usefixtures("operator")
@@ -277,8 +276,8 @@ def test_the_room_says_what_dunning_does(engineer: Browser, sessions: Sessions, 
     assert "No dunning system has said that it applies revision 1." in page
     assert "Dunning has not asked about any line since the declaration." in page
     with transaction(sessions) as session:
-        grace_inquiries.note(session, CLI, now=clock.now())
-    assert "Dunning last asked 22.11 10:20 MSK (command line of the server)." in engineer.get(room).text
+        grace_inquiries.note(session, "dunning-1", now=clock.now())
+    assert "Dunning last asked 22.11 10:20 MSK (dunning-1)." in engineer.get(room).text
     policy = page.partition('href="/console/grace/')[2].partition('"')[0]
     address = f"/console/grace/{policy}"
     engineer.get(address)

@@ -123,7 +123,6 @@ def _page(public_id: str, error: RuleError | None) -> str:
         acknowledged = grace_policies.acknowledgements(session, policy)
         asked = grace_inquiries.last(session)
         wrote = {one.actor for one in ledger} | {one.actor for one in acknowledged}
-        wrote |= set() if asked is None else {asked.asker}
         names = session.execute(select(User.public_id, User.name).where(User.public_id.in_(wrote))).all()
         return shell.render(
             "console/grace/show.html",

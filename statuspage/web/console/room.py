@@ -39,7 +39,6 @@ from statuspage.services import (
     incidents,
     playbook,
     publication,
-    report_acts,
     routes,
     texts,
     updates,
@@ -242,11 +241,11 @@ def _dunning(session: Session, incident: Incident) -> dict[int, list[GraceAcknow
 
 
 def _asked(session: Session, incident: Incident) -> tuple[datetime, str] | None:
-    """When, since the incident was declared, dunning last asked about a line, and who that was."""
+    """When, since the incident was declared, a dunning system last asked about a line, and which."""
     last = grace_inquiries.last(session)
     if last is None or last.at < incident.declared_at:
         return None
-    return last.at, shell.actor_name(report_acts.people(session, [last.asker]), last.asker)
+    return last.at, last.asker
 
 
 def _fact_text(fact: Fact, names: Mapping[str, str]) -> str:
