@@ -47,7 +47,9 @@ def test_an_update_is_late_by_the_earlier_of_promise_and_cadence(sessions: Sessi
     """An hour after the news the alarm is up, although the page promises the next for the evening."""
     with transaction(sessions) as session:
         sample.load(session, time_zone="Europe/Moscow", now=NOW)
-        outage = templates.declaration(session, "billing_outage", profile="default_billing", now=NOW)
+        outage = templates.declaration(
+            session, "billing_outage", profile="default_billing", zone=ZoneInfo("Europe/Moscow"), now=NOW
+        )
         evening = replace(outage, next_update_at=NOW + timedelta(hours=8), cause=CauseCategory.NETWORK)
         incidents.declare_incident(session, CLI, evening, now=NOW)
     hour = timedelta(hours=1)

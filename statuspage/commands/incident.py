@@ -289,7 +289,8 @@ def _declaration(parts: Composition, session: Session, options: dict[str, Any]) 
     now, settings = parts.clock.now(), parts.settings
     title, body = texts(parts, options["title"]), texts(parts, options["given"])
     if options["template"] is not None:
-        base = templates.declaration(session, options["template"], profile=settings.clock_profile, now=now)
+        profile, zone = settings.clock_profile, settings.zone
+        base = templates.declaration(session, options["template"], profile=profile, zone=zone, now=now)
     else:
         base = Declaration(title, body, source_of(parts, title), {}, profile=settings.clock_profile)
     given: dict[str, Any] = {

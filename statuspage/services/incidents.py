@@ -16,7 +16,7 @@ from statuspage.domain.component import ComponentState
 from statuspage.domain.errors import NotFound, RuleError, check_all
 from statuspage.domain.incident import OPEN, CauseCategory, IncidentState, Publication
 from statuspage.domain.publication import check_not_affected
-from statuspage.domain.roles import Permission
+from statuspage.domain.roles import ROLES, Permission
 from statuspage.models import Incident, IncidentTemplate, User
 from statuspage.services import (
     audit,
@@ -342,10 +342,17 @@ def _template_id(session: Session, key: str | None) -> int | None:
 def _owner_id(session: Session, public_id: str | None) -> int | None:
     if public_id is None:
         return None
-    user_id = session.scalar(select(User.id).where(User.public_id == public_id, User.disabled_at.is_(None)))
-    if user_id is None:
+    user = session.scalar(select(User).where(User.public_id == public_id, User.disabled_at.is_(None)))
+    if user is None:
         raise RuleError("incident.unknown_owner", f"owner: there is nobody with the id {public_id!r}.", "owner")
-    return user_id
+    if Permission.INCIDENT_EDIT not in ROLES[user.role]:
+        able = ", ".join(role for role, granted in ROLES.items() if Permission.INCIDENT_EDIT in granted)
+        raise RuleError(
+            "incident.owner_cannot_act",
+            f"owner: a person with the role {user.role} cannot work on incidents. Name one of these roles: {able}.",
+            "owner",
+        )
+    return user.id
 
 
 def _detail(declaration: Declaration) -> audit.Detail:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from statuspage.domain.audience import parse
-from statuspage.domain.clocks import PROFILES
+from statuspage.domain.clocks import PROFILES, asked_after
 from statuspage.domain.component import ComponentState
 from statuspage.domain.errors import NotFound
 from statuspage.domain.incident import CauseCategory, IncidentState
@@ -76,8 +77,9 @@ def get_template(session: Session, key: str) -> IncidentTemplate:
     return template
 
 
-def declaration(session: Session, key: str, *, profile: str, now: datetime) -> Declaration:
-    """A declaration filled from the template. It says of nothing that it works: only whoever looked does."""
+def declaration(session: Session, key: str, *, profile: str, zone: ZoneInfo, now: datetime) -> Declaration:
+    """A declaration filled from the template. It says of nothing that it works: only whoever looked does. `zone` is the
+    operator's, by whose night the clock profile may put the next update off."""
     template = get_template(session, key)
     said = texts.read(session, "incident_template", [template.id])
     first = said[template.id, f"update.{IncidentState.INVESTIGATING}"]
@@ -89,7 +91,7 @@ def declaration(session: Session, key: str, *, profile: str, now: datetime) -> D
         cause=template.cause,
         segments=tuple(template.segments),
         regions=tuple(template.regions),
-        next_update_at=now + _cadence(profile),
+        next_update_at=_next_update(profile, zone, now),
         profile=profile,
         template=key,
         grace_key=template.grace_key,
@@ -153,6 +155,7 @@ def put_message(session: Session, actor: Actor, terms: MessageTerms, *, now: dat
     return template
 
 
-def _cadence(profile: str) -> timedelta:
-    steps = PROFILES[profile].cadence if profile in PROFILES else ()
-    return steps[0].every if steps else _NEXT_UPDATE
+def _next_update(profile: str, zone: ZoneInfo, now: datetime) -> datetime:
+    known = PROFILES.get(profile)
+    asked = None if known is None else asked_after(known, now, now, zone)
+    return asked or now + _NEXT_UPDATE

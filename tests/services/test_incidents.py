@@ -56,12 +56,14 @@ def test_same_key_declares_once(world: World) -> None:
     """A form sent twice makes one incident; the same key with other words is refused."""
     with transaction(world.sessions) as session:
         engineer = world.actor(session, "engineer")
-        prepared = templates.declaration(session, "billing_outage", profile="default_billing", now=NOW)
+        prepared = templates.declaration(
+            session, "billing_outage", profile="default_billing", zone=OPERATOR.zone, now=NOW
+        )
         first = incidents.declare_incident(session, engineer, prepared, idempotency_key="k", now=NOW)
         again = incidents.declare_incident(session, engineer, prepared, idempotency_key="k", now=NOW)
         assert again.id == first.id
         assert session.scalar(select(func.count()).select_from(Incident)) == 1
-        other = templates.declaration(session, "top_up_outage", profile="default_billing", now=NOW)
+        other = templates.declaration(session, "top_up_outage", profile="default_billing", zone=OPERATOR.zone, now=NOW)
         with pytest.raises(RuleError) as refused:
             incidents.declare_incident(session, engineer, other, idempotency_key="k", now=NOW)
     assert refused.value.code == "idempotency.other_request"
@@ -72,7 +74,10 @@ def test_no_template_says_that_anything_works(world: World, key: str) -> None:
     """What is not affected is said by whoever looked: a template offers it and ticks nothing."""
     with transaction(world.sessions, read_only=True) as session:
         assert templates.get_template(session, key).not_affected
-        assert templates.declaration(session, key, profile="default_billing", now=NOW).not_affected == ()
+        assert (
+            templates.declaration(session, key, profile="default_billing", zone=OPERATOR.zone, now=NOW).not_affected
+            == ()
+        )
 
 
 def test_emergency_calls_are_ticked_by_a_person_only(world: World) -> None:
@@ -309,15 +314,28 @@ def test_start_cannot_follow_the_first_update(world: World) -> None:
         assert refused.value.code == "incident.start_after_update"
 
 
-def test_owner_is_a_person_who_can_be_asked(world: World) -> None:
-    """The repair is owned by somebody by name; nobody's id is refused."""
+def test_owner_is_a_person_who_can_act(world: World) -> None:
+    """The repair is owned by somebody by name who may work on it; nobody's id is refused, and whoever only approves."""
     with transaction(world.sessions) as session:
-        engineer, approver = world.actor(session, "engineer"), world.actor(session, "approver")
+        engineer, manager = world.actor(session, "engineer"), world.person(session, "manager")
         incident = world.declare(session, engineer)
-        incidents.set_owner(session, engineer, incident, approver.name, now=NOW)
-        assert incident.owner_id == approver.id
-        with pytest.raises(RuleError):
-            incidents.set_owner(session, engineer, incident, "nobody", now=NOW)
+        incidents.set_owner(session, engineer, incident, manager.name, now=NOW)
+        assert incident.owner_id == manager.id
+        approver = world.actor(session, "approver").name
+        for owner, code in (("nobody", "incident.unknown_owner"), (approver, "incident.owner_cannot_act")):
+            with pytest.raises(RuleError) as refused:
+                incidents.set_owner(session, engineer, incident, owner, now=NOW)
+            assert (refused.value.code, refused.value.field) == (code, "owner")
+        assert incident.owner_id == manager.id
+
+
+def test_a_prepared_promise_keeps_to_the_profiles_night(world: World) -> None:
+    """Declared in the evening, the template promises the next update when the clock profile asks for it: by morning."""
+    evening = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)  # 21:30 in Moscow
+    with transaction(world.sessions, read_only=True) as session:
+        zone = OPERATOR.zone
+        said = templates.declaration(session, "billing_outage", profile="default_billing", zone=zone, now=evening)
+    assert said.next_update_at == datetime(2026, 11, 23, 5, 0, tzinfo=UTC)
 
 
 def test_incident_without_a_template(world: World) -> None:

@@ -119,18 +119,18 @@ def test_all_that_belongs_to_the_incident_is_counted(world: World) -> None:
 def test_people_are_named(world: World) -> None:
     """Who declared, wrote, owns, approved and verified is read by name, whether at the console or at the server."""
     with transaction(world.sessions) as session:
-        engineer, approver = world.actor(session, "engineer"), world.actor(session, "approver")
-        incident = world.declare(session, engineer, owner=approver.name)
+        engineer, manager = world.actor(session, "engineer"), world.person(session, "manager")
+        incident = world.declare(session, engineer, owner=manager.name)
         world.clock.advance(timedelta(minutes=5))
         world.update(session, CLI, incident, IncidentState.RESTORED_CATCHING_UP)
         lifecycle.verify_crediting(session, engineer, incident, Crediting(3, 3), now=world.clock.now())
         report = words.build(session, CLI, incident, OPERATOR, world.clock.now())
-    assert (report.facts.declared_by, report.facts.owner) == (engineer.name, approver.name)
+    assert (report.facts.declared_by, report.facts.owner) == (engineer.name, manager.name)
     assert report.facts.crediting_verified_by == engineer.name
     assert [one.author for one in report.facts.said] == [engineer.name, "cli"]
     page = words.html(report, i18n.Moments("ru", ZoneInfo("Europe/Moscow"), report.as_of), "Demo").decode()
     assert page.count("Demo Engineer") >= 3
-    assert "Demo Approver" in page
+    assert "manager.2" in page
     assert "командная строка сервера" in page
     assert engineer.name not in page
 

@@ -47,7 +47,7 @@ class World:
 
     def declare(self, session: Session, actor: Actor, key: str = "billing_outage", **changes: Any) -> Incident:
         now = self.clock.now()
-        prepared = templates.declaration(session, key, profile="default_billing", now=now)
+        prepared = templates.declaration(session, key, profile="default_billing", zone=OPERATOR.zone, now=now)
         looked = {"not_affected": ("calls", "sms")}  # somebody has; a template never does
         return incidents.declare_incident(session, actor, replace(prepared, **{**looked, **changes}), now=now)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from statuspage.clock import FrozenClock, SystemClock
 from statuspage.db import transaction
@@ -24,7 +25,9 @@ def declare(
     """A billing outage from its template, with these words; the page brought up to date. Its public id."""
     moment = now or SystemClock().now()
     with transaction(place.sessions) as session:
-        said = templates.declaration(session, "billing_outage", profile="default_billing", now=moment)
+        said = templates.declaration(
+            session, "billing_outage", profile="default_billing", zone=ZoneInfo("Europe/Moscow"), now=moment
+        )
         said = replace(said, title=title or said.title, body=body or said.body)
         made = incidents.declare_incident(session, CLI, said, now=moment)
     if publish:

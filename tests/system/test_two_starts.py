@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import func, select
@@ -92,7 +93,9 @@ def test_one_key_declares_once(place: Place) -> None:
     def send() -> str:
         with transaction(place.sessions) as session:
             now = SystemClock().now()
-            said = templates.declaration(session, "billing_outage", profile="default_billing", now=moment)
+            said = templates.declaration(
+                session, "billing_outage", profile="default_billing", zone=ZoneInfo("Europe/Moscow"), now=moment
+            )
             return incidents.declare_incident(session, CLI, said, idempotency_key="k" * 20, now=now).public_id
 
     moment = SystemClock().now()

@@ -59,7 +59,7 @@ def prefilled(session: Session, template: str, now: datetime) -> Declaration:
         return Declaration(
             {}, {}, settings.default_locale, {}, profile=settings.clock_profile, owner=person().public_id
         )
-    found = templates.declaration(session, template, profile=settings.clock_profile, now=now)
+    found = templates.declaration(session, template, profile=settings.clock_profile, zone=settings.zone, now=now)
     return Declaration(**{**vars(found), "owner": person().public_id})
 
 
