@@ -136,7 +136,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure(
         "repair_owned", 7, "R2",
         _text(
-            "Назвать ответственного за ремонт, причину и ожидаемый срок — или сказать, что они пока неизвестны.",
+            "Назвать ответственного за ремонт, причину и ожидаемый срок – или сказать, что они пока неизвестны.",
             "指定修复负责人；说明原因和预计恢复时间，未知也要说明。",
             "Name who owns the repair; say the cause and the expected end, or say that they are unknown.",
         ),

@@ -67,12 +67,13 @@ def visit(chromium: Browser, house: House) -> Iterator[Callable[..., Page]]:
 
 @pytest.fixture
 def shoot() -> Callable[[Page, str], None]:
-    """Keeps a picture of a page on a desk and on a phone."""
+    """Keeps a picture of a page on a desk and on a phone; on neither may it run off sideways."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
 
     def shot(page: Page, name: str) -> None:
-        for kind, width, height in (("desk", 1440, 900), ("phone", 390, 844)):
+        for kind, width, height in (("desk", 1440, 900), ("phone", 360, 640)):
             page.set_viewport_size({"width": width, "height": height})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} is wider than a {kind}"
             page.screenshot(path=str(Path(SCREENSHOTS, f"{name}-{kind}.png")), full_page=True)
         page.set_viewport_size({"width": 1440, "height": 900})
 

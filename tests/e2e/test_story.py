@@ -68,6 +68,8 @@ def _load_people(page: Page, count: int) -> None:
 
 def test_the_main_job(engineer: Page, approver: Page, visit: Visit, shoot: Shoot) -> None:
     """Two clicks to a public page in three languages, a second person's approval, messages out, restored, resolved."""
+    engineer.goto("/console/password")
+    shoot(engineer, "password")
     _load_people(engineer, 12)
     shoot(engineer, "people")
 
