@@ -9,6 +9,9 @@ from typing import Any
 
 FORMAT = 1
 
+LOST = "/404"
+"""The page, below each locale, for whoever asks for one that does not exist."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -16,7 +16,7 @@ from statuspage.publish import feeds
 from statuspage.publish.badge import badge
 from statuspage.publish.changes import turning_points
 from statuspage.publish.html import content_security_policy, page
-from statuspage.publish.manifest import Entry, Manifest
+from statuspage.publish.manifest import LOST, Entry, Manifest
 from statuspage.publish.reader import Reader
 from statuspage.publish.statuspage_v2 import documents
 from statuspage.publish.texts import short_texts
@@ -26,7 +26,6 @@ from statuspage.publish.view import PageView
 REFRESH = timedelta(minutes=15)
 
 CACHE_CONTROL = "public, max-age=15, s-maxage=30, stale-while-revalidate=60, stale-if-error=86400"
-LOST = "/404"
 
 # Below this size a compressed body and its header cost more than they save.
 _WORTH_COMPRESSING = 256

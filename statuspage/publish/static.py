@@ -6,7 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from statuspage.publish.site import LOST, Site
+from statuspage.publish.manifest import LOST
+from statuspage.publish.site import Site
 
 
 def write_files(site: Site, target: Path) -> int:

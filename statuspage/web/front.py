@@ -17,7 +17,7 @@ from urllib.parse import quote
 from a2wsgi import WSGIMiddleware
 
 from statuspage.i18n import LANGUAGE_TAGS, negotiate
-from statuspage.publish.manifest import Entry, Manifest
+from statuspage.publish.manifest import LOST, Entry, Manifest
 from statuspage.publish.mirror import BrokenMirror, Mirror
 from statuspage.web.answers import Answers, WsgiApp, stoppable
 from statuspage.web.bodies import USUAL, Bodies, Event, Headers, Limits, Receive, Scope, Send, plain
@@ -108,7 +108,7 @@ class Front:
             except BrokenMirror as error:
                 _log.warning("the published page cannot be loaded, the one in memory stays: %s", error)
 
-    async def _negotiate(self, snapshot: Snapshot, path: str, scope: Scope, send: Send) -> None:
+    async def _negotiate(self, snapshot: Snapshot, path: str, scope: Scope, send: Send, status: int = 200) -> None:
         manifest = snapshot.manifest
         wish = _header(scope, b"accept-language").decode("latin-1")
         locale = negotiate(wish, manifest.locales, manifest.default_locale)
@@ -116,7 +116,8 @@ class Front:
             (b"content-language", LANGUAGE_TAGS[locale].encode()),
             (b"content-location", f"/{locale}{path}".encode()),
         ]
-        await _answer(snapshot.pages[f"/{locale}{path}"], scope, send, extra, vary=b"accept-encoding, accept-language")
+        vary = b"accept-encoding, accept-language"
+        await _answer(snapshot.pages[f"/{locale}{path}"], scope, send, extra, status, vary)
 
     async def _unpublished(self, snapshot: Snapshot, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         other = path[:-1] if path.endswith("/") else path + "/"
@@ -125,7 +126,10 @@ class Front:
             return
         locale, below = _split(path, snapshot.manifest)
         if below.startswith(_OWN):
-            await _answer(snapshot.pages[f"/{locale}/404"], scope, send, status=404)
+            if below == path:
+                await self._negotiate(snapshot, LOST, scope, send, status=404)
+            else:
+                await _answer(snapshot.pages[f"/{locale}{LOST}"], scope, send, status=404)
             return
         await self._flask(scope, receive, send)
 

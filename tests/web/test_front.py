@@ -157,6 +157,10 @@ def test_an_unknown_incident_is_not_found_in_the_readers_language(app: Front) ->
     assert "没有这个页面".encode() in answer.body
     assert "etag" not in answer.headers
     assert get(app, "/api/v2/nothing.json").status == 404
+    bare = get(app, "/incidents/zzzzzzzzzzzz", accept_language="zh-CN")
+    assert (bare.status, bare.headers["content-language"]) == (404, "zh-Hans")
+    assert bare.headers["vary"] == "accept-encoding, accept-language"
+    assert "没有这个页面".encode() in bare.body
     assert get(app, "/en/404").status in (200, 404)
 
 

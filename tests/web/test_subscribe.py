@@ -157,7 +157,9 @@ def test_one_click_unsubscribe(visitor: FlaskClient, sessions: Sessions) -> None
 
 @pytest.mark.parametrize("path", ["/confirm/x", "/en/manage/x", "/unsubscribe/x.y", "/confirm/" + "a" * 3000])
 def test_links_that_are_none(visitor: FlaskClient, path: str) -> None:
-    """A damaged link says so in a page, for reading and for acting alike."""
+    """A damaged link says so in a page, for reading and for acting alike: without a language in the reader's."""
+    wished = visitor.get(path, headers={"Accept-Language": "zh-CN"})
+    assert wished.headers["Content-Language"] == ("en" if path.startswith("/en/") else "zh")
     for answer in (visitor.get(path), visitor.post(path)):
         assert answer.status_code == 404
         assert "<h1>" in answer.text
