@@ -13,10 +13,13 @@ from sqlalchemy import inspect, select
 from statuspage.clock import FrozenClock
 from statuspage.config import Settings
 from statuspage.db import Sessions, transaction
+from statuspage.domain.campaign import CampaignKind
+from statuspage.domain.delivery import DeliveryState
 from statuspage.domain.incident import CauseCategory, IncidentState
 from statuspage.i18n import gettext
-from statuspage.models import AuditEntry, GracePolicy, Incident, LocalizedText
+from statuspage.models import AuditEntry, Campaign, Delivery, GracePolicy, Incident, LocalizedText
 from statuspage.publish.publisher import current_site
+from statuspage.services.counts import Moves, place
 from tests.web.site import MANY, Browser, declare
 
 pytestmark = pytest.mark.usefixtures("operator")
@@ -239,3 +242,51 @@ def test_words_about_security_go_from_the_form_to_legal_and_back(log_in: LogIn, 
         incident = session.scalars(select(Incident)).one()
         assert (incident.cause, incident.state) == (CauseCategory.SECURITY, IncidentState.IDENTIFIED)
     assert gettext("en", "console.room.words_agreed") not in engineer.get(room).text
+
+
+def test_an_end_notice_that_is_not_sent_stands_before_the_review(
+    engineer: Browser, sessions: Sessions, clock: FrozenClock
+) -> None:
+    """After resolving, the room leads to the draft first; once it is sent, or nobody is owed it, only to the review."""
+    public_id = declare(engineer)
+    room = f"/console/incidents/{public_id}"
+    engineer.get(f"/console/campaigns/new?incident={public_id}")
+    form = {**engineer.filled("/console/campaigns/new"), "channels": "sms"}
+    assert engineer.post("/console/campaigns/new", form).status_code == 303
+    with transaction(sessions) as session:
+        notice = session.scalars(select(Campaign)).one()
+        notice.started_at = clock.now()
+        session.add(_delivered(notice, clock.now()))
+        moves = Moves()
+        moves.add(place(notice.id, "sms", "delivered"))
+        moves.write(session)
+    for kind, said in (("restore", {}), ("resolve", {"override": "Nobody paid during the outage."})):
+        clock.advance(MINUTE)
+        address = f"{room}/tell/{kind}"
+        engineer.get(address)
+        assert engineer.post(address, {**engineer.filled(address), **said}).status_code == 303
+    with transaction(sessions) as session:
+        end = session.scalars(select(Campaign).where(Campaign.kind == CampaignKind.END_NOTICE)).one()
+        link = f'class="button first" href="/console/campaigns/{end.public_id}"'
+    review = gettext("en", "console.room.postmortem_who")
+    page = engineer.get(room).text
+    assert (link in page, review in page) == (True, False)
+    with transaction(sessions) as session:
+        session.scalars(select(Campaign).where(Campaign.kind == CampaignKind.END_NOTICE)).one().started_at = clock.now()
+    page = engineer.get(room).text
+    assert (link in page, review in page) == (False, True)
+
+
+def _delivered(campaign: Campaign, at: datetime) -> Delivery:
+    return Delivery(
+        campaign_id=campaign.id,
+        channel="sms",
+        address="+79161000000",
+        address_hash="0" * 40,
+        contact_id=1,
+        locale="ru",
+        time_zone="Europe/Moscow",
+        state=DeliveryState.DELIVERED,
+        attempt=1,
+        not_before=at,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from statuspage.domain.campaign import CampaignState
 from statuspage.domain.errors import RuleError
 from statuspage.domain.incident import BROKEN, ENDED, OPEN, IncidentState, Publication, cause_unsaid
 from statuspage.domain.playbook import open_gate
@@ -140,8 +141,10 @@ def _what_people_see(session: Session, incident: Incident) -> dict[str, object]:
 def _what_is_to_be_done(session: Session, incident: Incident) -> dict[str, object]:
     rows = playbook.rows(session, incident, operator(), now())
     people = playbook.people_of(session, rows)
+    clocks = clock_facts.due(session, incident, operator(), now())
     return {
-        "clocks": clock_facts.due(session, incident, operator(), now()),
+        "clocks": clocks,
+        "ends": _ends_to_send(session, incident, {one for clock in clocks for one in clock.missing}),
         "next_update": clock_facts.next_update(session, incident, operator()),
         "handed_in": _handed_in(incident),
         "rows": rows,
@@ -258,6 +261,18 @@ def _updates(session: Session, incident: Incident) -> list[Told]:
     people = session.execute(select(User.id, User.name).where(User.id.in_({one.author_id for one in found})))
     names = dict(people.all())
     return [Told(one, bodies[one.id, "body"], names.get(one.author_id or 0, "")) for one in found]
+
+
+def _ends_to_send(session: Session, incident: Incident, notices: Collection[str]) -> list[Campaign]:
+    """End notices that are drafted and not begun, for those whom the campaigns `notices` told."""
+    told_by = select(Campaign.id).where(Campaign.public_id.in_(notices))
+    query = select(Campaign).where(
+        Campaign.incident_id == incident.id,
+        Campaign.told_by_id.in_(told_by),
+        Campaign.started_at.is_(None),
+        Campaign.state != CampaignState.CANCELLED,
+    )
+    return list(session.scalars(query.order_by(Campaign.id)))
 
 
 def _campaigns(session: Session, incident: Incident) -> list[tuple[Campaign, Course]]:
