@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from statuspage import i18n
 from statuspage.config import Settings
 from statuspage.domain import message
+from statuspage.domain.component import ComponentState
 from statuspage.domain.errors import RuleError
 from statuspage.domain.route import RouteKind, RouteState
 from statuspage.models import Component, GracePolicy, Incident, IncidentComponent
@@ -84,9 +85,11 @@ def _facts(session: Session, incident: Incident, locale: str) -> dict[str, str]:
         .join(IncidentComponent, IncidentComponent.component_id == Component.id)
         .where(IncidentComponent.incident_id == incident.id)
     )
-    unaffected = select(Component.id).where(Component.key.in_(incident.not_affected))
-    services, works = ([*session.scalars(query.order_by(Component.position))] for query in (affected, unaffected))
-    names = texts.read(session, "component", [*services, *works])
+    # What has failed since in another incident is no longer said to work.
+    works = Component.state == ComponentState.OPERATIONAL
+    unaffected = select(Component.id).where(Component.key.in_(incident.not_affected), works)
+    services, working = ([*session.scalars(query.order_by(Component.position))] for query in (affected, unaffected))
+    names = texts.read(session, "component", [*services, *working])
 
     def named(ids: list[int], *, opening: bool) -> str:
         said = [names[one, "name"].pick(locale)[0] for one in ids if (one, "name") in names]
@@ -95,7 +98,7 @@ def _facts(session: Session, incident: Incident, locale: str) -> dict[str, str]:
     return {
         "incident": title.pick(locale)[0] if title else "",
         "services": named(services, opening=True),
-        "unaffected": named(works, opening=False),
+        "unaffected": named(working, opening=False),
     }
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from notifiers.text import count
 from statuspage.config import Settings
 from statuspage.db import transaction
+from statuspage.domain.component import ComponentState
 from statuspage.domain.message import for_sms, sms_problems
 from statuspage.domain.route import RouteState
 from statuspage.i18n import KNOWN_LOCALES
@@ -118,8 +119,8 @@ def test_a_mail_names_a_way_to_pay_that_works(world: World, settings: Settings) 
         mail = filled(session, settings, incident, "outage").bodies["mail"]
         later = filled(session, settings, incident, "outage", NOW + timedelta(hours=1)).bodies["mail"]
     assert "one way to pay" not in before["en"]
-    assert "- one way to pay: Bank app (credited at once, checked 22.11 " in mail["en"]
-    assert "Приложение банка (зачисляем сразу, проверено 22.11 в " in mail["ru"]
+    assert '- one way to pay: "Bank app" (credited at once, checked 22.11 ' in mail["en"]
+    assert "заплатить можно, например, так: «Приложение банка» (зачисляем сразу, проверено 22.11 в " in mail["ru"]
     assert "银行 App（即时到账，莫斯科时间11月22日" in mail["zh"]
     assert later == before
 
@@ -135,6 +136,15 @@ def test_what_is_not_affected_is_what_a_person_ticked(world: World, settings: Se
     assert "- 不受影响：通话、短信；" in said.bodies["mail"]["zh"]
     assert nothing.missing == ()
     assert not any("affected" in mail or "как обычно" in mail for mail in nothing.bodies["mail"].values())
+
+
+def test_what_fails_in_another_incident_is_not_said_to_work(world: World, settings: Settings) -> None:
+    """A mail about one incident leaves out what a second one has brought down since."""
+    with transaction(world.sessions) as session:
+        actor, incident = world.actor(session, "engineer"), incident_of(world, session, not_affected=("calls", "sms"))
+        world.declare(session, actor, components={"calls": ComponentState.DEGRADED_PERFORMANCE}, not_affected=())
+        mail = filled(session, settings, incident, "outage").bodies["mail"]
+    assert "- not affected: SMS;" in mail["en"]
 
 
 @pytest.mark.parametrize(("setting", "called"), [("8 800 100-20-30", "8 800 100-20-30"), ("", "0500")])
