@@ -133,9 +133,9 @@ def test_the_terminals_page_speaks_of_a_repair_only_when_nothing_else_fails() ->
 def test_planned_work_is_not_being_investigated() -> None:
     """Its state and end read as work, on the page and in the feeds."""
     reader = Reader(day(WORK), "en")
-    assert reader.state(WORK) == "Planned work under way"
+    assert reader.state(WORK) == "Planned work"
     assert "planned to end by" in str(reader.expected(WORK))
-    assert feeds.updates(reader)[0].title == "Planned work under way: Planned work on invoices"
+    assert feeds.updates(reader)[0].title == "Planned work: Planned work on invoices"
 
 
 def test_an_open_incident_is_never_drawn_as_working() -> None:
