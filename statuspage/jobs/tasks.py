@@ -16,7 +16,7 @@ from statuspage.jobs.options import EngineOptions
 from statuspage.jobs.reaper import reap
 from statuspage.jobs.turnstile import Turnstile
 from statuspage.publish.publisher import publish
-from statuspage.services import campaign_course, grace, playbook, receipts, signup
+from statuspage.services import campaign_course, grace, people_import_leftovers, playbook, receipts, signup
 from statuspage.services.operator_facts import OperatorFacts
 from statuspage.services.people_import_purge import tend_imports
 
@@ -58,6 +58,7 @@ class Chores:
             Task("grace", 10.0, self.tick_grace),
             Task("playbook", 20.0, self.keep_proofs),
             Task("imports", 60.0, lambda: tend_imports(parts.sessions, parts.clock, self._stopped)),
+            Task("files", 60.0, lambda: people_import_leftovers.sweep(parts.sessions, parts.settings, parts.clock)),
             Task("sign_ups", 600.0, self.forget_sign_ups),
         )
 

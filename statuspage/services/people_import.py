@@ -14,7 +14,7 @@ from statuspage.db import Sessions, transaction
 from statuspage.domain.errors import RuleError
 from statuspage.domain.roles import Permission
 from statuspage.models import PeopleImport, Region, Segment
-from statuspage.services import leases, texts
+from statuspage.services import leases, people_import_leftovers, texts
 from statuspage.services.actor import Actor
 from statuspage.services.addresses import AddressKey
 from statuspage.services.leases import Held
@@ -74,6 +74,7 @@ def import_people(
     """
     actor.require(Permission.SUBSCRIBER_IMPORT)
     file = PeopleFile(source.stream)
+    people_import_leftovers.sweep(sessions, settings, clock)
     with bulk_sessions(sessions) as bulk:
         held = None if dry_run else _claim(sessions, clock)
         if held is not None:

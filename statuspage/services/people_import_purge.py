@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import ColumnElement, delete, func, literal_column, select, update
 from sqlalchemy.orm import Session
@@ -36,12 +35,11 @@ def never() -> bool:
 
 
 def tend_imports(sessions: Sessions, clock: Clock, stopped: Stopped = never) -> None:
-    """The scheduler's task, safe to repeat: clear dead imports, purge replaced rows, delete old files of refused lines.
+    """The scheduler's task, safe to repeat: clear dead imports, purge replaced rows.
 
     While an import is running only what no generation needs any more is touched. A file of a million people is cleared
     in a minute, so that between two chunks `stopped` is asked; the next one goes on where this one left off.
     """
-    expire_refused(sessions, clock)
     _close_dead_checks(sessions, clock.now())
     with transaction(sessions) as session:
         held = leases.take(session, LEASE, leases.new_owner(), LEASE_LENGTH, now=clock.now())
@@ -81,21 +79,6 @@ def clear_dead(sessions: Sessions, held: Held, clock: Clock, stopped: Stopped = 
                     return
         with transaction(sessions) as session:
             session.execute(update(PeopleImport).where(PeopleImport.id == run_id).values(purged=True))
-
-
-def expire_refused(sessions: Sessions, clock: Clock) -> None:
-    """Delete files of refused lines whose time is over."""
-    now = clock.now()
-    over = (PeopleImport.refused_path.is_not(None), PeopleImport.refused_expires_at <= now)
-    with transaction(sessions, read_only=True) as session:
-        paths = list(session.scalars(select(PeopleImport.refused_path).where(*over)))
-    if not paths:
-        return
-    for path in paths:
-        if path is not None:
-            Path(path).unlink(missing_ok=True)
-    with transaction(sessions) as session:
-        session.execute(update(PeopleImport).where(*over).values(refused_path=None))
 
 
 def _purge_replaced(sessions: Sessions, now: datetime, stopped: Stopped) -> None:

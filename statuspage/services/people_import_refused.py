@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import os
+import sys
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import TextIO
 
@@ -15,15 +18,20 @@ from statuspage.services.people_import_columns import ACCEPTED
 from statuspage.services.people_import_rows import Fault
 
 KEPT = timedelta(days=7)
-_FOLDER = "refused"
+FOLDER = "refused"
 _SHOWN = frozenset(
     {"segment", "region", "time_zone", "language", "currency", "paid_until", "consent_sms", "consent_email"}
 )
 _LONGEST_VALUE = 40
 
 
+_line = itemgetter(0)
+Told = tuple[int, str, str, str, str]
+"""Line, field, reason, value and what the field accepts."""
+
+
 class RefusedLines:
-    """Writes line, field, reason, value and what the field accepts, one row a fault, in a file of mode 0600.
+    """Writes one row a fault, in the order of the lines, in a file of mode 0600.
 
     The value of a personal field is only its shape. `count` is how many lines were refused.
     """
@@ -31,11 +39,13 @@ class RefusedLines:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.count = 0
+        self.waiting: list[Told] = []
+        """What is not written yet, because it is not known what becomes of earlier lines."""
         self._file: TextIO | None = None
 
     @classmethod
     def of(cls, settings: Settings, public_id: str) -> RefusedLines:
-        return cls(settings.data_dir / _FOLDER / f"{public_id}.csv")
+        return cls(settings.data_dir / FOLDER / f"{public_id}.csv")
 
     def add(self, line: int, reason: str) -> None:
         """A line that is refused as a whole. `line` is the number in the file, the header being 1."""
@@ -43,12 +53,21 @@ class RefusedLines:
 
     def add_row(self, line: int, faults: Iterable[Fault]) -> None:
         """A line whose row was read, with everything that is wrong with it."""
+        self.count += 1
+        self.waiting += [
+            (line, fault.field, fault.reason, _told(fault), ACCEPTED.get(fault.field, "")) for fault in faults
+        ]
+
+    def write(self, through: int = sys.maxsize) -> None:
+        """What waits, as far as the line `through`: of those before it everything is known."""
+        self.waiting.sort(key=_line)
+        known = bisect_right(self.waiting, through, key=_line)
+        if not known:
+            return
         if self._file is None:
             self._file = self._open()
-        self.count += 1
-        csv.writer(self._file, lineterminator="\n").writerows(
-            (line, fault.field, fault.reason, _told(fault), ACCEPTED.get(fault.field, "")) for fault in faults
-        )
+        csv.writer(self._file, lineterminator="\n").writerows(self.waiting[:known])
+        del self.waiting[:known]
 
     @property
     def written(self) -> str | None:
@@ -56,6 +75,7 @@ class RefusedLines:
         return str(self.path) if self.count else None
 
     def close(self) -> None:
+        self.write()
         if self._file is not None:
             self._file.close()
 

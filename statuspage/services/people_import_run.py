@@ -14,6 +14,10 @@ ROUND = 8_000
 """Lines that are read before their rows are written, one chunk after the other. Reading as many takes longer than a
 writer who waits for SQLite's lock sleeps between two looks (0.1 s), so that everybody gets in between two rounds."""
 
+MOST_REFUSED = 4 * ROUND
+"""Faults that are held back, so that they are written in the order of their lines. Past that only a file is out of
+order in which a quote stays open over as many broken lines."""
+
 Watch = Callable[[Counts], None]
 Waiting = tuple[int, PersonRow]
 """Number of the line, row."""
@@ -29,31 +33,30 @@ class ImportRun:
     sink: Sink
     watch: Watch
     counts: Counts = field(default_factory=Counts)
+    _waiting: list[Waiting] = field(default_factory=list)
 
     def load(self) -> Counts:
         """Read to the end."""
-        waiting: list[Waiting] = []
-        check, add = self.checker.check, waiting.append
-        read = 0
+        check, add = self.checker.check, self._waiting.append
         for cells in self.file.rows(self._refuse_line):
             try:
                 add((self.file.row_line, check(cells)))
             except Refused:
                 self.refused.add_row(self.file.row_line, self.checker.faults(cells))
-            read += 1
-            if read == ROUND:
-                self._store(waiting)
-                waiting.clear()
-                read = 0
-        self._store(waiting)
+            if len(self._waiting) == ROUND or len(self.refused.waiting) >= MOST_REFUSED:
+                self._store()
+        self._store()
         return self.counts
 
     def _refuse_line(self, line: int, reason: str) -> None:
         self.refused.add(line, reason)
+        if len(self.refused.waiting) >= MOST_REFUSED:
+            self._store()
 
-    def _store(self, waiting: list[Waiting]) -> None:
+    def _store(self) -> None:
         """In chunks as large as the sink takes; also without rows: it shows that the run is alive."""
         self.sink.let_others_in()
+        waiting = self._waiting
         first = 0
         while first < len(waiting) or first == 0:
             chunk = waiting[first : first + self.sink.wanted]
@@ -65,3 +68,7 @@ class ImportRun:
             self.counts = added(before, len(chunk), len(repeated))
             self.watch(self.counts)
             first += max(len(chunk), 1)
+        waiting.clear()
+        self.refused.write(self.file.row_line)
+        if len(self.refused.waiting) >= MOST_REFUSED:
+            self.refused.write()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
 import stat
+import sys
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,10 +16,14 @@ from sqlalchemy import func, select
 from statuspage.db import transaction
 from statuspage.domain.errors import NotAllowed, RuleError
 from statuspage.models import Account, AuditEntry, Contact, Installation, Line, PeopleImport, Subscription
-from statuspage.services.actor import PUBLIC
+from statuspage.services import people_import_run
+from statuspage.services.actor import CLI, PUBLIC
 from statuspage.services.people_import import Source, import_people
+from statuspage.services.people_import_book import ImportBook
 from statuspage.services.people_import_columns import ACCEPTED
-from statuspage.services.people_import_purge import expire_refused, tend_imports
+from statuspage.services.people_import_leftovers import UPLOADS, sweep
+from statuspage.services.people_import_purge import tend_imports
+from statuspage.services.people_import_refused import RefusedLines
 from tests.people.crowd import ICCID, Crowd, Seen, file, row, subscriptions
 
 
@@ -195,13 +201,57 @@ def test_the_refused_file_is_private_and_expires(crowd: Crowd) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     crowd.clock.advance(timedelta(days=6))
-    expire_refused(crowd.sessions, crowd.clock)
+    sweep(crowd.sessions, crowd.settings, crowd.clock)
     assert path.exists()
     crowd.clock.advance(timedelta(days=1))
-    expire_refused(crowd.sessions, crowd.clock)
+    sweep(crowd.sessions, crowd.settings, crowd.clock)
     assert not path.exists()
     with transaction(crowd.sessions, read_only=True) as session:
         assert session.scalars(select(PeopleImport.refused_path)).one() is None
+
+
+def test_a_killed_import_leaves_no_file_for_ever(crowd: Crowd) -> None:
+    """Its refused lines go seven days after its last sign of life, what the console was sent after a day, and a file
+    that belongs to no import at once; those of an import that runs stay."""
+    left = ImportBook(crowd.sessions, CLI, None, crowd.clock).enter("people.csv", 0)
+    lines = RefusedLines.of(crowd.settings, left.public_id)
+    lines.add(2, "nul_byte")
+    lines.close()
+    stray = lines.path.with_stem("nobodys")
+    stray.touch()
+    uploads = crowd.settings.data_dir / UPLOADS
+    uploads.mkdir()
+    for name, age in (("old", timedelta(days=1, minutes=1)), ("new", timedelta(hours=1))):
+        (uploads / f"{name}.csv").touch()
+        at = (crowd.clock.now() - age).timestamp()
+        os.utime(uploads / f"{name}.csv", (at, at))
+    sweep(crowd.sessions, crowd.settings, crowd.clock)
+    assert [path.name for path in uploads.iterdir()] == ["new.csv"]
+    assert (lines.path.exists(), stray.exists()) == (True, False)
+    crowd.clock.advance(timedelta(days=7))
+    crowd.load(file(row()))
+    assert not lines.path.exists()
+
+
+def test_refused_lines_are_in_the_order_of_the_file(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is wrong with them and whenever that is found out: a repeated line when it is stored, a broken one
+    before it is a row. No more than a few rounds of them are held in memory."""
+    most, write = [0], RefusedLines.write
+
+    def watched(lines: RefusedLines, through: int = sys.maxsize) -> None:
+        most.append(len(lines.waiting))
+        write(lines, through)
+
+    monkeypatch.setattr(people_import_run, "ROUND", 20)
+    monkeypatch.setattr(people_import_run, "MOST_REFUSED", 50)
+    monkeypatch.setattr(RefusedLines, "write", watched)
+    wrong = (row(), row(segment="gold"), f"{row()}\0", row("A2", region=""), f'"{row()}')
+    taken = [row(f"B{number}") for number in range(100)]
+    result = crowd.load(file(row(), *taken, *[f"{row()}\0"] * 200, *wrong * 20))
+    told = [int(line.partition(",")[0]) for line in crowd.refused(result)]
+    assert told == list(range(103, 103 + 100 + 200))
+    assert (result.counts.accepted, result.counts.refused, result.counts.duplicate) == (101, 280, 20)
+    assert max(most) <= 80
 
 
 def test_a_file_of_which_nothing_was_taken_is_not_in_force(crowd: Crowd) -> None:

@@ -20,6 +20,7 @@ from statuspage.services.actor import CLI
 from statuspage.services.people_import_book import ImportBook
 from statuspage.services.people_import_columns import COLUMNS, NO, YES
 from statuspage.services.people_import_database import LEASE, LEASE_LENGTH
+from statuspage.services.people_import_leftovers import UPLOADS
 from statuspage.web.console import importing
 from statuspage.web.console.importing import Task
 from tests.web.site import MANY, Browser, people_file
@@ -57,7 +58,7 @@ def test_a_file_is_checked_and_then_loaded(engineer: Browser, sessions: Sessions
         lines = refused.get_data(as_text=True).splitlines()
     assert refused.headers["Content-Disposition"].startswith("attachment")
     assert lines[1].startswith(f"{MANY + 2},msisdn,")
-    assert list((tmp_path / importing.FOLDER).iterdir()) == []
+    assert list((tmp_path / UPLOADS).iterdir()) == []
 
 
 @pytest.mark.usefixtures("at_once")
@@ -168,7 +169,7 @@ def test_a_file_of_which_nothing_was_taken_is_not_shown_as_in_force(engineer: Br
 def test_a_file_that_is_none_is_refused_at_once(engineer: Browser, tmp_path: Path, body: bytes) -> None:
     """What is no subscriber file is refused in the form, and nothing of it stays."""
     assert _upload(engineer, body) == 422
-    assert list((tmp_path / importing.FOLDER).iterdir()) == []
+    assert list((tmp_path / UPLOADS).iterdir()) == []
 
 
 def test_the_import_runs_in_a_process_of_its_own(
@@ -179,7 +180,7 @@ def test_the_import_runs_in_a_process_of_its_own(
     monkeypatch.setattr(importing, "launch", tasks.append)
     assert _upload(engineer, people_file(1)) == 303
     (task,) = tasks
-    assert Path(task.path).parent == tmp_path / importing.FOLDER
+    assert Path(task.path).parent == tmp_path / UPLOADS
     assert Path(task.path).stat().st_mode & 0o777 == 0o600
     assert (task.name, task.dry_run) == ("people.csv", False)
 
@@ -227,7 +228,7 @@ def test_an_orphaned_upload_goes_with_the_next_one(
 ) -> None:
     """What a crash left behind does not stay: it holds people's numbers."""
     monkeypatch.setattr(importing, "launch", lambda _task: None)
-    folder = tmp_path / importing.FOLDER
+    folder = tmp_path / UPLOADS
     folder.mkdir()
     orphan = folder / "left.csv"
     orphan.write_text("left")

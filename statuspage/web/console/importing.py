@@ -28,12 +28,11 @@ from statuspage.services.actor import of_user
 from statuspage.services.people_import import Source, import_people
 from statuspage.services.people_import_database import LEASE
 from statuspage.services.people_import_file import PeopleFile
+from statuspage.services.people_import_leftovers import UPLOADS, drop_uploads
 from statuspage.web.wiring import Wiring
 
-FOLDER = "uploads"
 COPY_BYTES = 1 << 20
 CHILD = f"from {__name__} import main; main()"
-LEFT_AFTER = timedelta(days=1)
 BEGINS_WITHIN = timedelta(minutes=1)
 """How long a process may take until it reads; one that has not begun by then was refused, or died."""
 
@@ -52,11 +51,9 @@ class Task:
 
 def keep(upload: FileStorage, settings: Settings, now: datetime) -> Path:
     """Put the upload where only we read it, mode 0600; whoever imports it removes it. What a crash left goes now."""
-    folder = settings.data_dir / FOLDER
+    folder = settings.data_dir / UPLOADS
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left in folder.glob("*.csv"):
-        if left.stat().st_mtime < (now - LEFT_AFTER).timestamp():
-            left.unlink(missing_ok=True)
+    drop_uploads(settings, now)
     path = folder / f"{secrets.token_hex(12)}.csv"
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         upload.save(file, buffer_size=COPY_BYTES)
