@@ -60,7 +60,7 @@ def group(ctx: click.Context) -> None:
     """Tell subscribers what is down, what works, and until when nobody is suspended.
 
     Settings are read from STATUSPAGE_… variables; docs/settings.md lists them. Exit codes: 0 done, 1 refused by a
-    rule, 2 wrong use.
+    rule, 2 wrong use, 3 done but for lines that an import left out.
     """
     compose: Callable[[], Composition] = ctx.obj
     ctx.obj = compose()

@@ -16,6 +16,7 @@ from statuspage.commands.desk import reading, writing
 from statuspage.commands.options import as_json
 from statuspage.commands.printing import local, print_facts, print_json, print_table
 from statuspage.composition import Composition
+from statuspage.domain.errors import RuleError
 from statuspage.services import erasure, people, reference
 from statuspage.services.actor import CLI
 from statuspage.services.people_import import ImportResult, Source, import_people
@@ -23,6 +24,9 @@ from statuspage.services.people_import_book import standing
 from statuspage.services.people_import_columns import TABLE
 from statuspage.services.people_import_sample import sample_file
 from statuspage.services.people_import_sink import Counts
+
+PARTLY = 3
+"""The exit code of an import that left lines out: whoever runs it by night is to notice."""
 
 
 @click.group()
@@ -41,6 +45,9 @@ def import_(parts: Composition, file: Path, dry_run: bool, json_wanted: bool) ->
     FILE is CSV whose first line names the columns; `statuspage subscribers columns` lists them, `statuspage
     subscribers sample` prints a file to begin with. It may be in UTF-8, UTF-16, Windows-1251 or GB18030, with a comma,
     semicolon, tab or | between cells. Lines with a mistake are left out; the file of refused lines names every mistake.
+
+    Exit codes: 0 every line was taken, 3 some were and others not, 1 the file was refused and nothing has changed. A
+    dry run answers as the import would.
     """
     with file.open("rb") as stream, _progress_bar(json_wanted, file.stat().st_size) as watch:
         source = Source(stream, file.name, file.stat().st_size)
@@ -50,6 +57,12 @@ def import_(parts: Composition, file: Path, dry_run: bool, json_wanted: bool) ->
         print_json(facts)
     else:
         print_facts({name: value for name, value in facts.items() if value is not None})
+    if result.refused_path is not None:
+        click.echo(_left_out(result), err=True)
+    if not result.counts.accepted:
+        raise RuleError("people_import.nothing_to_take", "file: not one line would be taken.", "file")
+    if result.refused_path is not None:
+        sys.exit(PARTLY)
 
 
 @subscribers.command()
@@ -133,6 +146,13 @@ def status(parts: Composition, json_wanted: bool) -> None:
         print_json(facts)
     else:
         print_facts({name: _flat(value) for name, value in facts.items()})
+
+
+def _left_out(result: ImportResult) -> str:
+    lines = result.counts.refused + result.counts.duplicate
+    read = f"{lines:,} of {lines + result.counts.accepted:,} lines"
+    said = f"{read} would be left out" if result.dry_run else f"{read} were left out, the others are in"
+    return f"{said}. What is wrong with each: {result.refused_path}"
 
 
 def _facts(result: ImportResult) -> dict[str, object]:

@@ -222,6 +222,26 @@ def test_the_subscriber_file_is_explained_by_command_line(run: Run, tmp_path: Pa
     assert "subscribers columns" in " ".join(run("subscribers", "import", "--help")[1].split())
 
 
+def test_an_import_that_leaves_lines_out_does_not_end_like_a_whole_one(run: Run, tmp_path: Path) -> None:
+    """0 every line, 3 some, 1 none, checked only or in earnest; how many and where they are named is said besides."""
+    lines = run("subscribers", "sample")[1].splitlines()
+    wrong = lines[1].replace("prepaid", "gold")
+    for name, body, code, said in (
+        ("whole", lines, 0, ""),
+        ("partly", [*lines, wrong], 3, "1 of 4 lines"),
+        ("twice", [*lines, lines[1]], 3, "1 of 4 lines"),
+        ("none", [lines[0], wrong], 1, "not one line"),
+        ("empty", lines[:1], 1, "not one line"),
+    ):
+        path = tmp_path / f"{name}.csv"
+        path.write_text("\n".join(body), encoding="utf-8")
+        for options in (("--dry-run",), (), ("--json",)):
+            ended, _, err = run("subscribers", "import", str(path), *options)
+            assert (ended, name) == (code, name)
+            assert said in err
+            assert ("refused" in err) == (name in {"partly", "twice", "none"})
+
+
 def test_people_by_command_line(run: Run) -> None:
     """Made with a password shown once, given another role, shut out, let in, reset."""
     code, out, _ = run("user", "add", "legal@demo.example", "--role", "legal")
