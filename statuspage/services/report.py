@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,7 +25,7 @@ from statuspage.models import (
     IncidentUpdate,
     User,
 )
-from statuspage.services import audit, clock_facts, grace_policies, report_acts, texts, updates
+from statuspage.services import audit, clock_facts, grace_policies, people_reached, report_acts, texts, updates
 from statuspage.services.actor import Actor
 from statuspage.services.operator_facts import OperatorFacts
 from statuspage.services.report_acts import Acts, RouteCheck
@@ -155,6 +155,8 @@ class Facts:
     first_told_after_declaration: dict[str, timedelta]
     """By channel: from the declaration to the provider's first acceptance."""
     campaigns: tuple[CampaignResult, ...]
+    people_told: int
+    """Told of the outage by any of its campaigns and channels; whoever got several messages is one person."""
     grace: tuple[GraceGiven, ...]
     declared_by: str | None
     owner: str | None
@@ -199,6 +201,7 @@ def gather(session: Session, actor: Actor, incident: Incident, operator: Operato
         first_page_after_declaration=None if first_page is None else first_page - incident.declared_at,
         first_told_after_declaration=_first_told(notices, incident.declared_at),
         campaigns=campaigns,
+        people_told=_people_told(session, notices),
         grace=_grace(session, incident),
         declared_by=acts.actor("incident.declared"),
         owner=_public_id(session, incident.owner_id),
@@ -267,20 +270,18 @@ def _campaigns(session: Session, incident: Incident, acts: Acts) -> tuple[Campai
             finished_at=row.finished_at,
             channels=results[row.id],
             purpose=row.purpose,
-            people=_people(session, row, results[row.id]),
+            people=people_reached.people(session, [row.id]),
         )
         for row in rows
     )
 
 
-def _people(session: Session, campaign: Campaign, channels: tuple[ChannelResult, ...]) -> int:
-    told = [one.told for one in channels if one.told]
-    if len(told) < 2:  # by one channel nobody is told twice
-        return sum(told)
-    # Not by the index, whose order is that of the hashes: among a million rows that takes ten times as long.
-    here = (Delivery.campaign_id + 0 == campaign.id, Delivery.state.in_([state.value for state in TOLD]))
-    people = select(Delivery.contact_id).where(*here).group_by(Delivery.contact_id).subquery()
-    return session.scalar(select(func.count()).select_from(people)) or 0
+def _people_told(session: Session, notices: Sequence[CampaignResult]) -> int:
+    told = [one for one in notices if one.people]
+    if len(told) < 2:
+        return sum(one.people for one in told)
+    ids = select(Campaign.id).where(Campaign.public_id.in_([one.public_id for one in told]))
+    return people_reached.people(session, session.scalars(ids).all())
 
 
 def _released_by(campaign: Campaign, names: dict[int, str], acts: Acts) -> str | None:

@@ -136,6 +136,7 @@ FACTS = Facts(
     first_page_after_declaration=timedelta(),
     first_told_after_declaration={"sms": timedelta(minutes=48), "email": timedelta(minutes=54)},
     campaigns=CAMPAIGNS,
+    people_told=121_500,
     grace=(GRACE,),
     declared_by=ENGINEER,
     owner=GONE,
