@@ -59,18 +59,22 @@ def kept(session: Session, incident: Incident) -> list[Kept]:
     ]
 
 
-def unapproved(session: Session, incident: Incident) -> int:
-    """How many texts nobody has agreed to; 0 where nobody has to, which is while neither the cause is security nor
-    words are kept for a person who agrees."""
+def unapproved(session: Session, incident: Incident) -> list[Texts]:
+    """What nobody has agreed to of all that the incident says and is to say; nothing where nobody has to: while neither
+    the cause is security nor words are kept for a person who agrees."""
     if incident.cause is not CauseCategory.SECURITY and not kept(session, incident):
-        return 0
+        return []
     agreed, statement = _approved_hashes(session, incident), _statement()
-    return len({body for body in _to_approve(session, incident) if _hash(body) not in agreed and body not in statement})
+    found = [
+        {locale: body for locale, body in one.items() if _hash(body) not in agreed and body not in statement}
+        for one in _to_approve(session, incident)
+    ]
+    return [one for one in found if one]
 
 
 def seen(session: Session, incident: Incident) -> str:
     """A digest of all that a person who agrees now agrees to."""
-    return _hash("\0".join(sorted(_to_approve(session, incident))))
+    return _hash("\0".join(sorted(body for one in _to_approve(session, incident) for body in one.values())))
 
 
 def approve_words(
@@ -91,8 +95,8 @@ def approve_words(
     if read is not None and read != seen(session, incident):
         message = "text: somebody has changed the words meanwhile. Read them again."
         raise RuleError("incident.words_changed", message, "text")
-    said = _to_approve(session, incident) if bodies is None else [body for one in bodies for body in one.values()]
-    hashes = sorted({_hash(body) for body in said})
+    said = _to_approve(session, incident) if bodies is None else bodies
+    hashes = sorted({_hash(body) for one in said for body in one.values()})
     audit.record(session, actor, APPROVED, "incident", incident.public_id, now, {"words": hashes})
     return len(hashes)
 
@@ -135,24 +139,19 @@ def check_message(session: Session, incident_id: int | None, bodies: Iterable[Te
 
 
 def all_said(session: Session, incident: Incident) -> list[Texts]:
-    """Title and updates, as `check_public` takes them."""
-    return [{str(place): body for place, body in enumerate(_said(session, incident))}]
+    """Title and updates."""
+    updates = session.scalars(select(IncidentUpdate.id).where(IncidentUpdate.incident_id == incident.id))
+    title = texts.read(session, "incident", [incident.id]).values()
+    return [one.bodies for one in (*title, *texts.read(session, "incident_update", updates).values())]
 
 
 def _statement() -> set[str]:
     return {*holding("title").values(), *holding("body").values()}
 
 
-def _to_approve(session: Session, incident: Incident) -> list[str]:
+def _to_approve(session: Session, incident: Incident) -> list[Texts]:
     waiting = texts.read(session, _KEPT, [incident.id]).values()
-    return [*_said(session, incident), *(body for one in waiting for body in one.bodies.values())]
-
-
-def _said(session: Session, incident: Incident) -> list[str]:
-    updates = session.scalars(select(IncidentUpdate.id).where(IncidentUpdate.incident_id == incident.id))
-    wordings = [*texts.read(session, "incident", [incident.id]).values()]
-    wordings += texts.read(session, "incident_update", updates).values()
-    return [body for wording in wordings for body in wording.bodies.values()]
+    return [*all_said(session, incident), *(one.bodies for one in waiting)]
 
 
 def _approved_hashes(session: Session, incident: Incident) -> set[str]:

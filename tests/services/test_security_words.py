@@ -59,7 +59,7 @@ def test_a_security_cause_that_is_learned_later_goes_out_once_legal_agrees(world
     with transaction(world.sessions) as session:
         engineer, legal = world.actor(session, "engineer"), world.person(session, "legal")
         incident = world.declare(session, engineer)
-        assert words.unapproved(session, incident) == 0
+        assert words.unapproved(session, incident) == []
         new = NewUpdate(IncidentState.IDENTIFIED, body, "ru", cause=CauseCategory.SECURITY)
         session.commit()
         with pytest.raises(NotAllowed):
@@ -67,9 +67,11 @@ def test_a_security_cause_that_is_learned_later_goes_out_once_legal_agrees(world
         session.rollback()
         lifecycle.keep_words(session, engineer, incident, new.state, body, "ru", now=NOW)
         assert [(one.state, one.approved) for one in words.kept(session, incident)] == [(new.state, False)]
-        assert words.unapproved(session, incident) == 3 + 3 + 1  # title and first update in three languages, and this
+        waiting = words.unapproved(session, incident)
+        assert [len(one) for one in waiting] == [3, 3, 1]  # title and first update in three languages, and this
+        assert waiting[-1] == body
         words.approve_words(session, legal, incident, read=words.seen(session, incident), now=NOW)
-        assert words.unapproved(session, incident) == 0
+        assert words.unapproved(session, incident) == []
         offered = templates.words_for(session, incident, new.state)
         assert (offered is not None and offered.bodies) == body
         lifecycle.add_update(session, engineer, incident, new, OPERATOR, now=NOW)
