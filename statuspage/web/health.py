@@ -54,12 +54,13 @@ def alive() -> ResponseReturnValue:
 @blueprint.get("/readyz")
 @access.public
 def ready() -> ResponseReturnValue:
-    """503 until the database answers with this code's schema and the disk has room; the mirror's age, in seconds, never
-    fails it."""
+    """503 until the database answers with this code's schema, and DATA_DIR is there and its disk has room; the mirror's
+    age, in seconds, never fails it."""
     database, current = _database()
-    disk = disk_usage(wiring().settings.data_dir).free >= LEAST_FREE
-    answer = jsonify({"database": database, "schema": current, "disk": disk, "mirror_age_seconds": _mirror_age()})
-    answer.status_code = 200 if database and current and disk else 503
+    folder, disk = _disk()
+    checks = {"database": database, "schema": current, "data_dir": folder, "disk": disk}
+    answer = jsonify({**checks, "mirror_age_seconds": _mirror_age()})
+    answer.status_code = 200 if all(checks.values()) else 503
     return answer
 
 
@@ -79,6 +80,13 @@ def _database() -> tuple[bool, bool]:
             session.execute(text("SELECT 1"))
         return True, _schema.is_current(cast(Engine, wiring().sessions.kw["bind"]))
     except DBAPIError:
+        return False, False
+
+
+def _disk() -> tuple[bool, bool]:
+    try:
+        return True, disk_usage(wiring().settings.data_dir).free >= LEAST_FREE
+    except OSError:
         return False, False
 
 

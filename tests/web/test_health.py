@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -21,7 +22,8 @@ def test_alive_and_ready(browser: Browser) -> None:
     assert browser.get("/healthz").text == "ok\n"
     ready = browser.get("/readyz")
     assert ready.status_code == 200
-    assert ready.json == {"database": True, "schema": True, "disk": True, "mirror_age_seconds": None}
+    checks = dict.fromkeys(("database", "schema", "data_dir", "disk"), True)
+    assert ready.json == {**checks, "mirror_age_seconds": None}
 
 
 def test_a_full_disk_is_not_ready(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,7 +32,20 @@ def test_a_full_disk_is_not_ready(browser: Browser, monkeypatch: pytest.MonkeyPa
     ready = browser.get("/readyz")
     assert ready.status_code == 503
     assert ready.json is not None
-    assert (ready.json["database"], ready.json["disk"]) == (True, False)
+    assert (ready.json["database"], ready.json["data_dir"], ready.json["disk"]) == (True, True, False)
+
+
+def test_without_its_folder_not_ready(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A DATA_DIR that was taken away or is not mounted is named, not answered with an error of ours."""
+
+    def gone(_path: Path) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(health, "disk_usage", gone)
+    ready = browser.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json is not None
+    assert (ready.json["database"], ready.json["data_dir"]) == (True, False)
 
 
 def test_without_a_database_alive_but_not_ready(settings: Settings, clock: FrozenClock) -> None:
