@@ -1,10 +1,13 @@
-"""Keyed hashes of addresses: they know a person again without keeping who it is."""
+"""Addresses as somebody types them, and their keyed hashes, which know a person again without keeping who it is."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 from dataclasses import dataclass
+
+from notifiers.base import Channel
+from statuspage.domain.address import normalise_email, normalise_msisdn
 
 
 @dataclass(frozen=True)
@@ -24,3 +27,22 @@ class AddressKey:
     def fingerprint(self) -> str:
         """What the installation keeps to notice that the key is another one."""
         return hashlib.sha256(b"fingerprint" + self.key).hexdigest()
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a person is told: channel, normal form and keyed hash."""
+
+    channel: str
+    text: str
+    hash: str
+
+
+def read_address(text: str, default_region: str, key: AddressKey) -> Address:
+    """An e-mail address or a number. AddressError names what is wrong with it."""
+    plain = text.strip()
+    if "@" in plain:
+        normal, channel = normalise_email(plain), Channel.EMAIL
+    else:
+        normal, channel = normalise_msisdn(plain, default_region), Channel.SMS
+    return Address(channel.value, normal, key.hash(normal))

@@ -16,8 +16,7 @@ from statuspage.domain.roles import Permission
 from statuspage.models import Campaign, Contact, Delivery, Line, Segment, Subscription
 from statuspage.services import audit, suppressions
 from statuspage.services.actor import Actor
-from statuspage.services.addresses import AddressKey
-from statuspage.services.people import Address, parse_address
+from statuspage.services.addresses import Address, AddressKey, read_address
 
 SOURCE = "erasure"
 KEY_LENGTH = 22
@@ -41,7 +40,7 @@ def erase(session: Session, actor: Actor, text: str, settings: Settings, *, now:
     """
     actor.require(Permission.SUBSCRIBER_ERASE)
     key = AddressKey.derive(settings.secret_key.get_secret_value())
-    asked = parse_address(text, settings, key)
+    asked = read_address(text, settings.default_region, key)
     contacts = list(session.scalars(select(Contact).where(_told_at(asked), Contact.erased_at.is_(None))))
     ids = [contact.id for contact in contacts]
     addresses = [asked, *_only_theirs(session, contacts, asked)]

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from notifiers.base import Channel
 from statuspage.config import Settings
-from statuspage.domain.address import AddressError, normalise_email, normalise_iccid, normalise_msisdn
+from statuspage.domain.address import AddressError, normalise_iccid
 from statuspage.domain.errors import RuleError
 from statuspage.domain.roles import Permission
 from statuspage.models import AuditEntry
 from statuspage.services import audit, people_found
 from statuspage.services.actor import Actor
-from statuspage.services.addresses import AddressKey
-from statuspage.services.people_found import Found, Named
+from statuspage.services.addresses import AddressKey, read_address
+from statuspage.services.people_found import Found, Sought
 
 MOST_AN_HOUR = 120
 """An agent has a caller every two minutes at the very most, and looks some of them up by number, account and SIM.
@@ -31,39 +32,19 @@ ACT = "person.looked_up"
 ENTITY = "lookup"
 """What the audit files these acts under, with the id of whoever looked: one person's newest are found quickly."""
 
+Read = TypeVar("Read")
+
+_KINDS = {Channel.SMS: "msisdn", Channel.EMAIL: "email"}
 _ACCOUNT = re.compile(r"\w[\w./:#-]{0,63}").fullmatch
-
-
-class Kind(StrEnum):
-    """What a text can be that somebody on the telephone reads out."""
-
-    EMAIL = "email"
-    MSISDN = "msisdn"
-    ICCID = "iccid"
-    ACCOUNT = "account"
-
-
-@dataclass(frozen=True)
-class Sought:
-    """One way to read the text, in its normal form, with its keyed hash, which is what the audit keeps."""
-
-    kind: Kind
-    text: str
-    hash: str
 
 
 @dataclass(frozen=True)
 class LookedUp:
     """`doubt` is what may be wrong with the text when nobody is known by it, where that shows."""
 
-    sought: tuple[Sought, ...]
+    sought: Sought
     found: Found
     doubt: AddressError | None
-
-    @property
-    def address(self) -> Sought | None:
-        """The number or e-mail address that was asked for, by which a person can be erased."""
-        return next((one for one in self.sought if one.kind in (Kind.EMAIL, Kind.MSISDN)), None)
 
 
 def look_up(session: Session, actor: Actor, text: str, settings: Settings, *, now: datetime) -> LookedUp:
@@ -76,54 +57,43 @@ def look_up(session: Session, actor: Actor, text: str, settings: Settings, *, no
     key = AddressKey.derive(settings.secret_key.get_secret_value())
     sought, doubt = read(text, settings, key)
     _check_bound(session, actor, now)
-    found = people_found.find(session, actor, _named(sought), now=now)
-    detail: audit.Detail = {
-        "by": [one.kind.value for one in sought],
-        "keys": [one.hash for one in sought],
-        "accounts": list(found.account_ids),
-        "contacts": list(found.contact_ids),
-    }
-    audit.record(session, actor, ACT, ENTITY, actor.name, now, detail)
-    return LookedUp(tuple(sought), found, doubt if not found.cases else None)
+    found = people_found.find(session, actor, sought, now=now)
+    known: audit.Detail = {"accounts": list(found.account_ids), "contacts": list(found.contact_ids)}
+    audit.record(session, actor, ACT, ENTITY, actor.name, now, {**_told(sought, key), **known})
+    return LookedUp(sought, found, doubt if not found.cases else None)
 
 
-def read(text: str, settings: Settings, key: AddressKey) -> tuple[Sequence[Sought], AddressError | None]:
+def read(text: str, settings: Settings, key: AddressKey) -> tuple[Sought, AddressError | None]:
     """Every way to read `text`, and the doubt about a SIM whose check digit is wrong. AddressError when there is none:
     of the mistakes the one about what it looks most like."""
     plain = text.strip()
+    address, mistake = _tried(lambda: read_address(plain, settings.default_region, key))
     if "@" in plain:
-        normal = normalise_email(plain)
-        return [Sought(Kind.EMAIL, normal, key.hash(normal))], None
-    readers: tuple[tuple[Kind, Callable[[str], str]], ...] = (
-        (Kind.MSISDN, lambda given: normalise_msisdn(given, settings.default_region)),
-        (Kind.ICCID, normalise_iccid),
-    )
-    found, mistakes = [], []
-    for kind, reader in readers:
-        try:
-            found.append((kind, reader(plain)))
-        except AddressError as mistake:
-            mistakes.append(mistake)
-    if _ACCOUNT(plain):
-        found.append((Kind.ACCOUNT, plain))
-    doubt = next((one for one in mistakes if one.code == "address.bad_check_digit"), None)
-    if not found:
-        raise doubt or mistakes[0]
-    return [Sought(kind, normal, key.hash(normal)) for kind, normal in found], doubt
+        iccid, doubt, account = None, None, None
+    else:
+        iccid, doubt = _tried(lambda: normalise_iccid(plain))
+        account = plain if _ACCOUNT(plain) else None
+    if doubt is not None and doubt.code != "address.bad_check_digit":
+        doubt = None
+    if mistake is not None and iccid is None and account is None:
+        raise doubt or mistake
+    return Sought(address, iccid, account), doubt
 
 
-def _named(sought: Sequence[Sought]) -> Named:
-    by = {one.kind: one for one in sought}
-    text = {kind: one.text for kind, one in by.items()}
-    hashed = {kind: one.hash for kind, one in by.items()}
-    return Named(
-        msisdn=text.get(Kind.MSISDN),
-        email=text.get(Kind.EMAIL),
-        iccid=text.get(Kind.ICCID),
-        account=text.get(Kind.ACCOUNT),
-        sms_hash=hashed.get(Kind.MSISDN),
-        email_hash=hashed.get(Kind.EMAIL),
-    )
+def _tried(reader: Callable[[], Read]) -> tuple[Read | None, AddressError | None]:
+    try:
+        return reader(), None
+    except AddressError as mistake:
+        return None, mistake
+
+
+def _told(sought: Sought, key: AddressKey) -> audit.Detail:
+    """What the audit keeps of the text: how it was read, and the keyed hash of each reading."""
+    ways: list[tuple[str, str]] = []
+    if sought.address is not None:
+        ways.append((_KINDS[Channel(sought.address.channel)], sought.address.hash))
+    ways += [(kind, key.hash(one)) for kind, one in (("iccid", sought.iccid), ("account", sought.account)) if one]
+    return {"by": [kind for kind, _ in ways], "keys": [hashed for _, hashed in ways]}
 
 
 def _check_bound(session: Session, actor: Actor, now: datetime) -> None:

@@ -14,8 +14,6 @@ from sqlalchemy import Select, and_, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from notifiers.base import Channel
-from statuspage.config import Settings
-from statuspage.domain.address import normalise_email, normalise_msisdn
 from statuspage.domain.consent import SuppressionReason
 from statuspage.domain.roles import Permission
 from statuspage.models import (
@@ -31,7 +29,6 @@ from statuspage.models import (
 )
 from statuspage.services import audit
 from statuspage.services.actor import Actor
-from statuspage.services.addresses import AddressKey
 from statuspage.services.people_import_columns import COLUMNS
 from statuspage.services.signup import TOPIC as SIGNUP_TOPIC
 
@@ -40,15 +37,6 @@ SIGNUP_COLUMNS = ("email", "language", "state", "confirmed_at")
 _CONSENTS = {("active", "consent"): "1", ("refused", "consent"): "0"}
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[+-][0-9]+(?:\.[0-9]+)?").fullmatch
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a person is told: channel, normal form and keyed hash."""
-
-    channel: str
-    text: str
-    hash: str
 
 
 @dataclass(frozen=True)
@@ -61,15 +49,6 @@ class PeopleCounts:
     signups: dict[str, int]
     suppressed: dict[str, int]
     last_import: PeopleImport | None
-
-
-def parse_address(text: str, settings: Settings, key: AddressKey) -> Address:
-    """An e-mail address or a number. AddressError names what is wrong with it."""
-    if "@" in text:
-        normal, channel = normalise_email(text), Channel.EMAIL
-    else:
-        normal, channel = normalise_msisdn(text.strip(), settings.default_region), Channel.SMS
-    return Address(channel.value, normal, key.hash(normal))
 
 
 def counts(session: Session, actor: Actor) -> PeopleCounts:

@@ -16,6 +16,7 @@ from statuspage.domain.roles import Permission
 from statuspage.models import Account, Contact, Installation, Line, Region, Segment, Subscription, Suppression
 from statuspage.services import grace_check
 from statuspage.services.actor import Actor
+from statuspage.services.addresses import Address
 from statuspage.services.grace_check import Answer, Query
 from statuspage.services.people_import_chunk import TOPIC as SERVICE_TOPIC
 from statuspage.services.signup import TOPIC as SIGNUP_TOPIC
@@ -30,15 +31,21 @@ the rest, enough to compare."""
 
 
 @dataclass(frozen=True)
-class Named:
-    """What was asked for, in every way it can be read; None where it cannot. The hashes are those of the addresses."""
+class Sought:
+    """What was asked for, in every way it can be read; None where it cannot."""
 
-    msisdn: str | None = None
-    email: str | None = None
+    address: Address | None = None
     iccid: str | None = None
     account: str | None = None
-    sms_hash: str | None = None
-    email_hash: str | None = None
+
+    def at(self, channel: Channel) -> Address | None:
+        return self.address if self.address is not None and self.address.channel == channel else None
+
+    @property
+    def words(self) -> frozenset[str]:
+        """What whoever asked has said, and so may read again."""
+        said = (None if self.address is None else self.address.text, self.iccid)
+        return frozenset(one for one in said if one is not None)
 
 
 @dataclass(frozen=True)
@@ -96,14 +103,15 @@ Place = tuple[Line, Contact, str, Segment, str]
 """A line, its contact, the account's number, its segment, the key of its region."""
 
 
-def find(session: Session, actor: Actor, named: Named, *, now: datetime) -> Found:
+def find(session: Session, actor: Actor, sought: Sought, *, now: datetime) -> Found:
     """Whose line it is, and who is told there, in the visible import."""
-    places, more = _places(session, named)
-    mails = {contact.email_hash for _, contact, *_ in places} | {named.email_hash}
+    places, more = _places(session, sought)
+    mail = sought.at(Channel.EMAIL)
+    mails = {contact.email_hash for _, contact, *_ in places} | {mail and mail.hash}
     signups = list(session.scalars(select(Contact).where(Contact.email_hash.in_(mails - {None}), _signed_up())))
     contacts = [contact for _, contact, *_ in places] + signups
     sees_all = bool(_SEES_ALL & actor.permissions)
-    told = _told(session, contacts, named, sees_all=sees_all)
+    told = _told(session, contacts, sought, sees_all=sees_all)
     answers = _answers(session, actor, [line for line, *_ in places], now)
     accounts: dict[str, list[Place]] = {}
     for place in places:
@@ -111,7 +119,7 @@ def find(session: Session, actor: Actor, named: Named, *, now: datetime) -> Foun
     paying = [
         Case(
             account,
-            _standings(its, answers, named, sees_all=sees_all),
+            _standings(its, answers, sought, sees_all=sees_all),
             tuple(_unlike(told[one.id] for _, one, *_ in its)),
         )
         for account, its in accounts.items()
@@ -125,10 +133,11 @@ def find(session: Session, actor: Actor, named: Named, *, now: datetime) -> Foun
     )
 
 
-def count_at(session: Session, address_hash: str, number: str | None) -> tuple[int, int]:
+def count_at(session: Session, address: Address) -> tuple[int, int]:
     """(contacts, lines) that erasing the address touches: who is told there, their own lines, the number's own line."""
     current = Installation.generation
-    at_address = (Contact.email_hash if number is None else Contact.sms_hash) == address_hash
+    by_sms = address.channel == Channel.SMS
+    at_address = (Contact.sms_hash if by_sms else Contact.email_hash) == address.hash
     contacts = (
         select(Contact.id)
         .join(Installation, and_(Contact.valid_from <= current, Contact.valid_to > current))
@@ -140,20 +149,21 @@ def count_at(session: Session, address_hash: str, number: str | None) -> tuple[i
         .select_from(Line)
         .join(Segment, Segment.id == Line.segment_id)
         .join(Installation, _visible())
-        .where(theirs if number is None else or_(theirs, Line.key == number))
+        .where(or_(theirs, Line.key == address.text) if by_sms else theirs)
     )
     return session.scalar(select(func.count()).select_from(contacts.subquery())) or 0, session.scalar(lines) or 0
 
 
-def _places(session: Session, named: Named) -> tuple[list[Place], bool]:
+def _places(session: Session, sought: Sought) -> tuple[list[Place], bool]:
     """At most MOST_LINES, the line itself before those whose contact it is; and whether there are more."""
+    sms, mail = sought.at(Channel.SMS), sought.at(Channel.EMAIL)
     # One look-up for each way: an OR over several indexes is a scan on SQLite.
     ways: tuple[tuple[ColumnElement[bool], object], ...] = (
-        (Line.key == named.msisdn, named.msisdn),
-        (Line.iccid == named.iccid, named.iccid),
-        (Contact.sms_hash == named.sms_hash, named.sms_hash),
-        (Contact.email_hash == named.email_hash, named.email_hash),
-        (Account.external_id == named.account, named.account),
+        (Line.key == (sms and sms.text), sms),
+        (Line.iccid == sought.iccid, sought.iccid),
+        (Contact.sms_hash == (sms and sms.hash), sms),
+        (Contact.email_hash == (mail and mail.hash), mail),
+        (Account.external_id == sought.account, sought.account),
     )
     found: dict[int, Place] = {}
     for way, wanted in ways:
@@ -185,7 +195,7 @@ def _answers(session: Session, actor: Actor, lines: Sequence[Line], now: datetim
 
 
 def _standings(
-    places: Iterable[Place], answers: Mapping[int, Answer], named: Named, *, sees_all: bool
+    places: Iterable[Place], answers: Mapping[int, Answer], sought: Sought, *, sees_all: bool
 ) -> tuple[Standing, ...]:
     """By answer. After the promise lines are released one after the other: the earliest moment is said of them all."""
     grouped: dict[tuple[object, ...], tuple[Answer | None, list[FoundLine]]] = {}
@@ -195,7 +205,7 @@ def _standings(
         earliest, lines = grouped.get(same, (answer, []))
         if answer is not None and earliest is not None and _sooner(answer, earliest):
             earliest = answer
-        key = _shown(line.key, {named.msisdn, named.iccid}, sees_all=sees_all) or ""
+        key = _shown(line.key, sought.words, sees_all=sees_all) or ""
         grouped[same] = (earliest, [*lines, FoundLine(key, segment.key, region, segment.machine)])
     return tuple(Standing(answer, tuple(lines)) for answer, lines in grouped.values())
 
@@ -206,7 +216,7 @@ def _sooner(answer: Answer, other: Answer) -> bool:
     return answer.until < other.until
 
 
-def _told(session: Session, contacts: Sequence[Contact], named: Named, *, sees_all: bool) -> dict[int, Told]:
+def _told(session: Session, contacts: Sequence[Contact], sought: Sought, *, sees_all: bool) -> dict[int, Told]:
     hashes = {one for contact in contacts for one in (contact.sms_hash, contact.email_hash) if one}
     closed: dict[tuple[str, str], str] = {
         (channel, one): reason
@@ -229,15 +239,15 @@ def _told(session: Session, contacts: Sequence[Contact], named: Named, *, sees_a
                 refusals.append((channel, reason))
         found[one.id] = Told(
             one.language,
-            _shown(one.sms, {named.msisdn}, sees_all=sees_all),
-            _shown(one.email, {named.email}, sees_all=sees_all),
+            _shown(one.sms, sought.words, sees_all=sees_all),
+            _shown(one.email, sought.words, sees_all=sees_all),
             None if one.account_id else agreed.get((one.id, Channel.EMAIL.value, SIGNUP_TOPIC)),
             tuple(refusals),
         )
     return found
 
 
-def _shown(text: str | None, asked: set[str | None], *, sees_all: bool) -> str | None:
+def _shown(text: str | None, asked: frozenset[str], *, sees_all: bool) -> str | None:
     if text is None or sees_all or text in asked:
         return text
     if "@" in text:

@@ -16,7 +16,7 @@ from statuspage.domain.roles import Permission
 from statuspage.models import GracePolicy, Incident
 from statuspage.services import incidents, lookups, people_found, people_told, texts
 from statuspage.services.erasure import Erased
-from statuspage.services.lookups import Kind, LookedUp
+from statuspage.services.lookups import LookedUp
 from statuspage.services.people_found import Case
 from statuspage.services.people_told import Notice
 from statuspage.web import shell
@@ -95,9 +95,9 @@ def _answer(session: Session, found: LookedUp) -> Answer:
     named = {one.id: one for one in (*current, *(one.incident for one in promises.values() if one.incident))}
     titles = incidents.titles(session, list(named.values()))
     touched = (0, 0)
-    if found.address is not None and may(Permission.SUBSCRIBER_ERASE):
-        number = found.address.text if found.address.kind is Kind.MSISDN else None
-        touched = people_found.count_at(session, found.address.hash, number)
+    address = found.sought.address
+    if address is not None and may(Permission.SUBSCRIBER_ERASE):
+        touched = people_found.count_at(session, address)
     words = {key: naming.picked(one) for key, one in titles.items()}
     return Answer(found, promises, current, notices, words, touched)
 
