@@ -25,7 +25,7 @@ from statuspage.models import (
     IncidentUpdate,
     PageState,
 )
-from statuspage.publish import vocabulary
+from statuspage.publish import causes, vocabulary
 from statuspage.publish.changes import last_change
 from statuspage.publish.days import Change, day_states, first_day
 from statuspage.publish.unaffected import shown
@@ -227,7 +227,7 @@ def _updates(
             moved[change.update_id].append(ChangeView(public[change.component_id], change.old_state, change.new_state))
     updates: dict[int, list[UpdateView]] = defaultdict(list)
     for one in told:
-        body = words.words(bodies, one.id, "body")
+        body = causes.in_own_language(words.words(bodies, one.id, "body"))
         written_at = max(one.created_at, written.get(one.id, one.created_at))
         updates[one.incident_id].append(
             UpdateView(one.public_id, one.state, one.at, one.created_at, written_at, body, tuple(moved[one.id]))

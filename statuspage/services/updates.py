@@ -129,15 +129,17 @@ def _with_cause(body: Texts, cause: CauseCategory) -> Texts:
     """Of security only approved words are said, so nothing is put beside them."""
     if cause is CauseCategory.SECURITY:
         return body
-    sentences = {
-        locale: i18n.gettext(locale, "page.incident.cause_now", cause=i18n.gettext(locale, f"page.cause.{cause}"))
-        for locale in body
-        if locale in i18n.KNOWN_LOCALES
-    }
     return {
-        locale: f"{text.rstrip()}\n\n{sentences[locale]}" if text.strip() and locale in sentences else text
+        locale: f"{text.rstrip()}\n\n{cause_sentence(locale, cause)}"
+        if text.strip() and locale in i18n.KNOWN_LOCALES
+        else text
         for locale, text in body.items()
     }
+
+
+def cause_sentence(locale: str, cause: CauseCategory) -> str:
+    """The sentence that closes an update which brings a new cause."""
+    return i18n.gettext(locale, "page.incident.cause_now", cause=i18n.gettext(locale, f"page.cause.{cause}"))
 
 
 def refresh_state(session: Session, incident: Incident, now: datetime) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 
 import feedparser
 import pytest
 from sqlalchemy import select
 
 from statuspage.db import transaction
+from statuspage.domain.incident import CauseCategory
 from statuspage.i18n import nearest
 from statuspage.models import Incident, IncidentUpdate
-from statuspage.services import texts
+from statuspage.services import texts, updates
+from statuspage.services.actor import CLI
 from statuspage.services.texts import Wording
+from statuspage.services.updates import NewUpdate
 from tests.databases import NOW
 from tests.publish.world import World
 
@@ -56,3 +60,20 @@ def test_an_update_without_chinese_is_english_on_every_chinese_face(world: World
     summary = json.loads(world.shown("/zh/api/v2/summary.json"))
     assert summary["incidents"][0]["name"] == "Top-up is down"
     assert said["en"] in [one["body"] for one in summary["incidents"][0]["incident_updates"]]
+
+
+def test_a_cause_is_told_in_the_readers_language_where_the_words_are_not(world: World) -> None:
+    """Whoever reads the original for want of a translation reads the cause in his own language, on every face."""
+    with transaction(world.sessions) as session:
+        incident = session.scalars(select(Incident)).one()
+        new = NewUpdate(incident.state, {"ru": "Нашли."}, "ru", cause=CauseCategory.NETWORK)
+        updates.write(session, CLI, incident, new, NOW)
+    world.publish()
+    for locale, cause in (
+        ("ru", "Причина: неисправность сети."),
+        ("zh", "原因：网络故障。"),
+        ("en", "Cause: a network fault."),
+    ):
+        assert f"<p>Нашли.</p><p>{cause}</p>" in re.sub(r">\s+<", "><", world.shown(f"/{locale}/"))
+        summary = json.loads(world.shown(f"/{locale}/api/v2/summary.json"))
+        assert f"Нашли.\n\n{cause}" in [one["body"] for one in summary["incidents"][0]["incident_updates"]]
