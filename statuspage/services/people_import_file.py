@@ -204,7 +204,9 @@ def _layout(line: str, encoding: str) -> Layout | None:
             if known is None:
                 unknown.append(name.strip()[:40] or f"(column {place + 1})")
             elif known in columns:
-                raise _refusal("column_twice", f"column {known} stands there twice. Leave one of the two out.")
+                raise _refusal(
+                    "column_twice", f"column {known} stands there twice. Leave one of the two out.", {"column": known}
+                )
             else:
                 columns[known] = place
         if columns and (best is None or len(columns) > len(best.columns)):
@@ -217,9 +219,11 @@ def _complete(layout: Layout) -> Layout:
     if not {"msisdn", "iccid"} & set(layout.columns):
         missing.append("msisdn or iccid")
     if missing:
-        raise _refusal("columns_missing", f"columns are missing: {', '.join(missing)}. Add them and import again.")
+        said = ", ".join(missing)
+        message = f"columns are missing: {said}. Add them and import again."
+        raise _refusal("columns_missing", message, {"columns": said.replace(" or ", " / ")})
     return layout
 
 
-def _refusal(code: str, message: str) -> RuleError:
-    return RuleError(f"people_file.{code}", f"file: {message}", "file")
+def _refusal(code: str, message: str, values: Mapping[str, object] | None = None) -> RuleError:
+    return RuleError(f"people_file.{code}", f"file: {message}", "file", values)

@@ -235,3 +235,45 @@ def test_an_orphaned_upload_goes_with_the_next_one(
     os.utime(orphan, (0, 0))
     _upload(engineer, people_file(1))
     assert not orphan.exists()
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"), [("ru", "Не хватает столбцов"), ("zh", "缺少列"), ("en", "Columns are missing")]
+)
+def test_a_file_that_is_none_is_refused_in_the_readers_language(engineer: Browser, locale: str, said: str) -> None:
+    """What is wrong with the file as a whole is said in words of the catalogue, with the columns by their names."""
+    engineer.get("/console/people")
+    engineer.post("/console/language", {"locale": locale})
+    assert _upload(engineer, b"account_id,region\n1,moscow\n") == 422
+    assert said in engineer.page
+    assert "segment, msisdn / iccid" in engineer.page
+
+
+@pytest.mark.usefixtures("at_once")
+def test_what_changed_nothing_says_what_to_do(engineer: Browser, sessions: Sessions) -> None:
+    """A file of which not one line is taken, checked or loaded, and one whose reading broke off, whose count of lines
+    that were read is no figure of anything."""
+    body = people_file(2).replace(b"prepaid", b"gold")
+    for dry_run, said in (
+        ("1", "checked only: nothing of it would be taken"),
+        ("0", "mend the file and load it again"),
+    ):
+        _upload(engineer, body, dry_run)
+        assert said in engineer.get("/console/people").text
+    with transaction(sessions) as session:
+        run = session.scalars(select(PeopleImport).order_by(PeopleImport.id.desc())).first()
+        assert run is not None
+        run.state, run.rows_accepted = "abandoned", 4711
+    page = engineer.get("/console/people").text
+    assert "4711" not in page
+    assert "4\u202f711" not in page
+
+
+def test_an_address_of_nobody_is_blocked_not_forgotten(log_in: LogIn) -> None:
+    """Where there is nobody to forget, the page says what the button really does."""
+    manager = log_in("manager")
+    manager.get("/console/people")
+    page = manager.post("/console/people/find", {"address": "nobody@example.org"}).text
+    assert "Block this address" in page
+    assert "Forget this person" not in page
+    assert "Nobody was told there" in manager.post("/console/people/erase", {"address": "nobody@example.org"}).text
