@@ -122,6 +122,13 @@ def set_role(session: Session, actor: Actor, user: User, role: str, *, now: date
     audit.record(session, actor, "user.role_set", "user", user.public_id, now, {"old": old, "new": role})
 
 
+def choose_locale(session: Session, actor: Actor, user: User, locale: str, *, now: datetime) -> None:
+    """The language that the console speaks to this person from the next log-in on, too."""
+    old, user.locale = user.locale, locale
+    session.flush()
+    audit.record(session, actor, "user.locale_set", "user", user.public_id, now, {"old": old, "new": locale})
+
+
 def disable_user(session: Session, actor: Actor, user: User, *, now: datetime) -> None:
     """Shut a person out at once. The row stays, because the audit names it."""
     actor.require(Permission.USER_EDIT)

@@ -136,6 +136,11 @@ def _logged_in() -> User | None:
     return held.user
 
 
+def whoever() -> User | None:
+    """Who is logged in, asked by a view that is public and does more for a person."""
+    return _logged_in()
+
+
 def person() -> User:
     """Who is logged in; only for views that do not declare `public` or `callback`."""
     if g.user is None:

@@ -9,8 +9,9 @@ from flask.typing import ResponseReturnValue
 
 from statuspage.domain.errors import RuleError
 from statuspage.services import guesses, logins, passwords, users
+from statuspage.services.actor import of_user
 from statuspage.web import shell
-from statuspage.web.access import LOGIN, access, actor, person
+from statuspage.web.access import LOGIN, access, actor, person, whoever
 from statuspage.web.errors import status_of
 from statuspage.web.forms import fields
 from statuspage.web.proxies import from_loopback, peer
@@ -85,9 +86,14 @@ def change_password() -> ResponseReturnValue:
 @blueprint.post("/language")
 @access.public
 def language() -> ResponseReturnValue:
+    """Before a log-in for this browser's next one; afterwards for good, wherever that person logs in."""
     chosen = request.form.get("locale", "")
     if chosen in wiring().settings.locales:
         session[shell.LOCALE] = chosen
+        reader = whoever()
+        if reader is not None and reader.locale != chosen:
+            with wiring().writing() as db:
+                users.choose_locale(db, of_user(reader), users.get_user(db, reader.public_id), chosen, now=now())
     return redirect(_local(request.form.get("next", "")) or url_for(HOME), code=303)
 
 

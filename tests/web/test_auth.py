@@ -218,6 +218,28 @@ def test_the_language_is_chosen_by_anybody(browser: Browser) -> None:
     assert "<h1>登录</h1>" in browser.get("/console/login").text
 
 
+def test_a_chosen_language_stays(build: Build, person: Callable[..., str]) -> None:
+    """What is chosen on the log-in page holds after the log-in; what a person chooses in the console is spoken at the
+    next log-in too, from another browser; without any choice it is the browser's, then the person's own."""
+    app, email = build(), person(locale="ru")
+    first = Browser(app.test_client())
+    asked = {"Accept-Language": "en-GB"}
+    assert 'lang="en"' in first.client.get("/console/login", headers=asked).text[:60]
+    first.log_in(email)
+    assert 'lang="ru"' in first.get("/console/password").text[:60]
+    first.post("/console/language", {"locale": "zh", "next": "/console/password"})
+    assert 'lang="zh-Hans"' in first.get("/console/password").text[:60]
+    first.post("/console/logout")
+    second = Browser(app.test_client())
+    second.log_in(email)
+    assert 'lang="zh-Hans"' in second.get("/console/password").text[:60]
+    third = Browser(app.test_client())
+    third.get("/console/login")
+    third.post("/console/language", {"locale": "en", "next": "/console/login"})
+    third.log_in(email)
+    assert 'lang="en"' in third.get("/console/password").text[:60]
+
+
 def test_the_bucket_forgets_the_longest_silent_address() -> None:
     """A flood of addresses cannot fill the memory, and cannot empty the bucket of the one that floods."""
     throttle = Throttle(Limit(tries=1, per=timedelta(minutes=1)))
