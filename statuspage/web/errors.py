@@ -113,7 +113,7 @@ def _problem(status: int, code: str, detail: str, field: str | None) -> Response
 
 
 def _page(status: int, message: str) -> ResponseReturnValue:
-    title = f"error.title_{int(status) // 100}"
+    title = f"error.title_{404 if status == HTTPStatus.NOT_FOUND else int(status) // 100}"
     if not shell.in_console():
         return _public_page(status, shell.t(title), message)
     if not hasattr(g, "user"):

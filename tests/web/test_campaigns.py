@@ -175,9 +175,11 @@ def test_an_end_notice_needs_the_campaign_it_follows(engineer: Browser) -> None:
 
 
 def test_an_unknown_campaign_is_not_found(engineer: Browser) -> None:
-    """An address that is no campaign's answers 404, on every page of it."""
+    """An address that is no campaign's answers 404, on every page of it, and calls that not a refusal."""
     for page in ("", "/preview", "/progress", "/deliveries"):
-        assert engineer.get(f"/console/campaigns/{new_public_id()}{page}").status_code == 404
+        answer = engineer.get(f"/console/campaigns/{new_public_id()}{page}")
+        assert answer.status_code == 404
+        assert "<h1>Not found</h1>" in answer.text
 
 
 def test_the_draft_form_offers_first_what_suits_the_incident(engineer: Browser) -> None:
