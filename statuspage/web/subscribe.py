@@ -27,7 +27,8 @@ from statuspage.web.proxies import peer
 from statuspage.web.throttle import Limit, Throttle
 from statuspage.web.wiring import now, wiring
 
-SIGNUPS = Limit(5, timedelta(minutes=10))
+SIGNUPS = Limit(30, timedelta(minutes=10))
+"""A mobile operator's own subscribers share few addresses; what one mailbox gets is limited in services/signup.py."""
 RETRY_AFTER_SECONDS = "600"
 HONEYPOT = "website"
 

@@ -162,6 +162,7 @@ def test_pause_and_cancel_say_how_many_wait(log_in: LogIn, sessions: Sessions) -
     assert "What went out" in engineer.get(address).text
     assert engineer.get(f"{address}/progress").status_code == 200
     assert engineer.get(f"{address}/deliveries?channel=sms&state=pending&reason=").status_code == 200
+    assert '<p class="lead">The first 100.</p>' in engineer.get(f"{address}/deliveries").text
 
 
 def test_an_end_notice_needs_the_campaign_it_follows(engineer: Browser) -> None:
