@@ -119,12 +119,13 @@ class Tried:
         _held(session, self.account, _KNOWN + network, now).last_at = now
 
 
-def count(session: Session, email: str, network: str, *, loopback: bool, now: datetime) -> Tried | None:
+def count(session: Session, email: str, network: str, *, loopback: bool, spent: bool, now: datetime) -> Tried | None:
     """Count a try; None when this address may not be tried from this network yet, which makes the waiting no longer.
 
     Past the free ones the next try waits, twice as long each time, up to a quarter of an hour. Rows are kept for every
     address that is tried, known or not: the work, and so the answer's time, is the same. `loopback`: the try came from
-    this machine, which is never a stranger.
+    this machine, which is never a stranger. `spent`: whoever tries has used up what his address may try, so that only
+    an account known from this network goes on. It needs no bound but its own: few are known from one network.
     """
     account = _hash(email)
     own = session.scalar(
@@ -132,8 +133,11 @@ def count(session: Session, email: str, network: str, *, loopback: bool, now: da
             LoginFailure.account_hash == account, LoginFailure.network == _KNOWN + network
         )
     )
+    known = own is not None and own > now - KNOWN_FOR
+    if spent and not known:
+        return None  # and leaves no row: nobody fills the disk with addresses
     held = [(_held(session, account, network, now), FREE_ATTEMPTS)]
-    if not loopback and (own is None or own <= now - KNOWN_FOR):
+    if not loopback and not known:
         held.append((_held(session, account, STRANGERS, now), FREE_FROM_STRANGERS))
     if any(row.blocked_until is not None and row.blocked_until > now for row, _ in held):
         return None

@@ -49,13 +49,13 @@ class Attempt:
         return passwords.matches(self.password_hash, password[: passwords.MAXIMUM_LENGTH])
 
 
-def begin(session: Session, email: str, *, network: str, loopback: bool, now: datetime) -> Attempt:
+def begin(session: Session, email: str, *, network: str, loopback: bool, now: datetime, spent: bool = False) -> Attempt:
     """Count a try at the account of `email`. The caller commits, asks `matches` and hands the answer to `finish`.
 
-    `loopback` says whether the request came from this host.
+    `loopback` says whether the request came from this host, `spent` whether its address has no more tries.
     """
     address = email.strip().lower()
-    tried = guesses.count(session, address, network, loopback=loopback, now=now)
+    tried = guesses.count(session, address, network, loopback=loopback, spent=spent, now=now)
     user = session.scalar(select(User).where(User.email == address, User.disabled_at.is_(None)))
     if user is None:
         return Attempt(None, None, tried, loopback)

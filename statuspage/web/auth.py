@@ -15,13 +15,15 @@ from statuspage.web.access import LOGIN, access, actor, person, whoever
 from statuspage.web.errors import status_of
 from statuspage.web.forms import fields
 from statuspage.web.proxies import from_loopback, peer
-from statuspage.web.throttle import Limit, Throttle
+from statuspage.web.throttle import Limit, OneAtATime, Throttle
 from statuspage.web.wiring import now, wiring
 
 HOME = "incidents.index"
 
 blueprint = Blueprint("auth", __name__, url_prefix="/console")
 tries = Throttle(Limit(tries=10, per=timedelta(minutes=5)))
+beyond = OneAtATime()
+"""The tries of an address that has none left: they cost as much work, so that it does not tell who may still log in."""
 
 
 @blueprint.get("/login")
@@ -38,12 +40,10 @@ def log_in() -> ResponseReturnValue:
     email, password = form.text("email", limit=254), request.form.get("password", "")
     onward = _local(request.form.get("next", ""))
     token = None
-    if tries.take(peer(), now()) and email and 0 < len(password) <= passwords.MAXIMUM_LENGTH and not form.mistakes:
+    if email and 0 < len(password) <= passwords.MAXIMUM_LENGTH and not form.mistakes:
         token = _token(email, password)
     if token is None:
         return shell.render("auth/login.html", refused=True, next=onward), 422
-    # Of a whole shift behind one address only the failures count.
-    tries.give_back(peer())
     _begin(token)
     return redirect(onward or url_for(HOME), code=303)
 
@@ -98,10 +98,23 @@ def language() -> ResponseReturnValue:
 
 
 def _token(email: str, password: str) -> str | None:
-    """A log-in of the person whose password this is. It is looked at between two transactions, where nobody waits."""
+    """A log-in of the person whose password this is, as long as the address has tries, and beyond them as far as the
+    account is known from there: one who guesses is not to keep a whole shift behind one address out."""
+    address = peer()
+    if not tries.take(address, now()):
+        with beyond.turn(address) as free:
+            return _checked(email, password, spent=True) if free else None
+    token = _checked(email, password, spent=False)
+    if token is not None:
+        tries.give_back(address)  # of a whole shift only the failures count
+    return token
+
+
+def _checked(email: str, password: str, *, spent: bool) -> str | None:
+    """The password is looked at between two transactions, where nobody waits."""
+    network = guesses.network_of(peer())
     with wiring().writing() as db:
-        network = guesses.network_of(peer())
-        attempt = logins.begin(db, email, network=network, loopback=from_loopback(), now=now())
+        attempt = logins.begin(db, email, network=network, loopback=from_loopback(), spent=spent, now=now())
     matched = attempt.matches(password)
     with wiring().writing() as db:
         user = logins.finish(db, attempt, matched=matched, now=now())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
@@ -45,3 +47,24 @@ class Throttle:
             while len(self._left) > MOST_ADDRESSES:
                 self._left.popitem(last=False)
             return allowed
+
+
+class OneAtATime:
+    """Thread-safe. Of each address one request at a time, so that a flood from there holds no more than one thread."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._busy: set[str] = set()
+
+    @contextmanager
+    def turn(self, address: str) -> Iterator[bool]:
+        """Whether it is this one's turn; nobody waits for it."""
+        with self._lock:
+            free = address not in self._busy
+            self._busy.add(address)
+        try:
+            yield free
+        finally:
+            if free:
+                with self._lock:
+                    self._busy.remove(address)

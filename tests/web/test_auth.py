@@ -6,10 +6,12 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import func, select
 
 from statuspage.clock import FrozenClock
 from statuspage.db import Sessions, transaction
-from statuspage.services import audit, passwords, users
+from statuspage.models import LoginFailure
+from statuspage.services import audit, guesses, passwords, users
 from statuspage.services.actor import CLI
 from statuspage.web import auth
 from statuspage.web.access import access
@@ -57,6 +59,90 @@ def test_one_address_cannot_try_for_ever(browser: Browser, person: Callable[...,
     assert browser.log_in(email).status_code == 422
     clock.advance(auth.tries.limit.per)
     assert browser.log_in(email).status_code == 303
+
+
+def test_one_who_guesses_keeps_out_nobody_who_has_logged_in_from_there(
+    browser: Browser, person: Callable[..., str]
+) -> None:
+    """Past the tries of an address whoever is known there gets in, a mistyped password or two included; the account
+    that was guessed at waits, and so does everybody who never came from there."""
+    shift, guessed, stranger = person("approver"), person("viewer"), person("manager")
+    browser.client.environ_base.update(ELSEWHERE)
+    for email in (shift, guessed):
+        assert browser.log_in(email).status_code == 303
+        browser.post("/console/logout")
+    for number in range(16):
+        browser.log_in(guessed if number < 8 else f"nobody{number}@demo.example", "wrong password here")
+    assert browser.log_in(guessed).status_code == 422
+    assert browser.log_in(stranger).status_code == 422
+    assert browser.log_in(shift, "wrong password here").status_code == 422
+    assert browser.log_in(shift).status_code == 303
+    browser.post("/console/logout")
+    assert browser.log_in(stranger).status_code == 422  # a log-in past the tries gives none back
+    for _ in range(guesses.FREE_ATTEMPTS):
+        browser.log_in(shift, "wrong password here")
+    assert browser.log_in(shift).status_code == 422
+
+
+def _looked_at(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object] = lambda: None) -> list[str]:
+    """The passwords that cost their work from now on; `meanwhile` runs within that work."""
+    looked, matches = [], passwords.matches
+
+    def look(password_hash: str, password: str) -> bool:
+        looked.append(password)
+        meanwhile()
+        return matches(password_hash, password)
+
+    monkeypatch.setattr(passwords, "matches", look)
+    return looked
+
+
+def _spend(browser: Browser) -> None:
+    for number in range(auth.tries.limit.tries):
+        browser.log_in(f"nobody{number}@demo.example", "wrong password here")
+
+
+def test_past_the_tries_of_an_address_nobody_costs_less_and_leaves_a_row(
+    browser: Browser, person: Callable[..., str], sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Known there, known elsewhere, unknown: the same answer for the same work; what nobody knows is not kept."""
+    here, elsewhere = person("approver"), person("manager")
+    assert browser.log_in(here).status_code == 303
+    browser.post("/console/logout")
+    _spend(browser)
+    with transaction(sessions) as session:
+        before = session.scalar(select(func.count()).select_from(LoginFailure))
+    looked = _looked_at(monkeypatch)
+    answers = [browser.log_in(one, f"{one} wrong") for one in (elsewhere, "nobody@demo.example", here)]
+    assert {one.status_code for one in answers} == {422}
+    assert looked == [f"{one} wrong" for one in (elsewhere, "nobody@demo.example", here)]
+    with transaction(sessions) as session:
+        assert session.scalar(select(func.count()).select_from(LoginFailure)) == before
+
+
+def test_past_its_tries_an_address_holds_one_thread(
+    build: Build, person: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A further try from there at the same moment is refused without any work; from elsewhere it is looked at."""
+    app, email = build(), person()
+    first, second = Browser(app.test_client()), Browser(app.test_client())
+    _spend(first)
+    second.get("/console/login")
+    inner: list[int] = []
+
+    def meanwhile() -> None:
+        if not inner:
+            inner.append(0)
+            inner.append(second.log_in(email, "second").status_code)
+            second.client.environ_base.update(ELSEWHERE)
+            inner.append(second.log_in(email, "third").status_code)
+
+    looked = _looked_at(monkeypatch, meanwhile)
+    assert first.log_in(email, "first").status_code == 422
+    assert inner == [0, 422, 422]
+    assert looked == ["first", "third"]
+    first.log_in(email, "fourth")
+    assert looked[-1] == "fourth"
 
 
 def test_a_whole_shift_logs_in_behind_one_address(browser: Browser, person: Callable[..., str]) -> None:
