@@ -151,3 +151,8 @@ def _place(point: UpdatePoint) -> tuple[datetime, int]:
 def cause_unsaid(state: IncidentState, cause: CauseCategory) -> bool:
     """The state says that the cause is found and the record does not say which; readers are then told neither."""
     return state is IncidentState.IDENTIFIED and cause is CauseCategory.UNKNOWN
+
+
+def cause_told(state: IncidentState, cause: CauseCategory) -> bool:
+    """Whether the public is told the cause's category. Of security only the words that somebody agreed to are said."""
+    return cause is not CauseCategory.SECURITY and not cause_unsaid(state, cause)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from feedgen.feed import FeedGenerator
 from markupsafe import Markup
 
+from statuspage.domain.incident import cause_told
 from statuspage.publish.promises import of_incident
 from statuspage.publish.reader import Reader
 from statuspage.publish.view import IncidentView, UpdateView
@@ -130,7 +131,7 @@ def _facts(reader: Reader, incident: IncidentView) -> dict[str, Any]:
         "id": incident.id,
         "state": incident.state.value,
         "impact": incident.impact.value,
-        "cause": incident.cause.value,
+        "cause": incident.cause.value if cause_told(incident.state, incident.cause) else None,
         "started_at": _stamp(incident.started_at),
         "restored_at": _maybe(incident.restored_at),
         "resolved_at": _maybe(incident.resolved_at),

@@ -28,6 +28,9 @@ from statuspage.services.rows import moment
 
 CANCEL_CHUNK = 5_000
 
+WORDS_WAIT = "words_not_approved"
+"""Why a campaign stands that began before its incident was one of security."""
+
 logger = structlog.get_logger(__name__)
 
 
@@ -132,6 +135,15 @@ def pause_by_engine(session: Session, campaign_id: int, reason: str, *, now: dat
     logger.error("campaign.paused_by_engine", campaign_id=campaign.public_id, reason=reason)
 
 
+def pause_for_words(session: Session, incident: Incident, *, now: datetime) -> None:
+    """Stop what runs about an incident of which only agreed words are said from now on, until they are agreed to."""
+    query = select(Campaign).where(Campaign.incident_id == incident.id, Campaign.state == CampaignState.RUNNING)
+    for campaign in session.scalars(query.order_by(Campaign.id).with_for_update()).all():
+        if words.message_waits(session, incident.id, campaign_texts.draft(session, campaign).values()):
+            _pause(session, SYSTEM, campaign, WORDS_WAIT, now)
+            logger.warning("campaign.paused_for_words", campaign_id=campaign.public_id)
+
+
 def resume_campaign(session: Session, actor: Actor, campaign: Campaign, *, now: datetime) -> Campaign:
     actor.require(Permission.CAMPAIGN_SEND)
     lock(session, campaign)
@@ -139,6 +151,7 @@ def resume_campaign(session: Session, actor: Actor, campaign: Campaign, *, now: 
         said = f"state: the campaign is {campaign.state}, not paused."
         raise RuleError("campaign.not_paused", said, "state", {"state": campaign.state})
     _check_startable(session, campaign)
+    words.check_message(session, campaign.incident_id, campaign_texts.draft(session, campaign).values())
     move(campaign, CampaignState.RUNNING, now)
     campaign.pause_reason = None
     session.flush()

@@ -20,6 +20,7 @@ from statuspage.domain.roles import ROLES, Permission
 from statuspage.models import Incident, IncidentTemplate, User
 from statuspage.services import (
     audit,
+    campaign_course,
     components,
     grace,
     grace_policies,
@@ -183,14 +184,19 @@ def set_facts(session: Session, actor: Actor, incident: Incident, facts: Facts, 
         if not isinstance(getattr(facts, one.name), Keep)
     }
     _check_facts(session, actor, incident, changed, now)
+    cause = incident.cause
     for name, value in changed.items():
         setattr(incident, name, list(value) if isinstance(value, tuple) else value)
     if public:
         words.check_public(session, actor, incident, words.all_said(session, incident), now)
         page.bump(session)
+    if incident.cause is CauseCategory.SECURITY is not cause:
+        campaign_course.pause_for_words(session, incident, now=now)
     incident.updated_at = now
     session.flush()
     detail: audit.Detail = {"fields": sorted(changed)}
+    if incident.cause is not cause:
+        detail |= {"cause": incident.cause.value, "cause_was": cause.value}
     audit.record(session, actor, "incident.facts_set", "incident", incident.public_id, now, detail)
 
 
@@ -281,6 +287,8 @@ def _check_facts(
             checks.append(partial(_check_new_start, session, incident, value, now))
         elif isinstance(value, datetime):
             checks.append(partial(updates.check_ahead, value, name, now))
+        elif isinstance(value, CauseCategory):
+            checks.append(partial(words.check_cause, actor, incident, value))
         elif isinstance(value, tuple) and name == "not_affected":
             affected = components.states_of(session, incident)
             checks.append(partial(_check_not_affected, session, actor, value, affected))

@@ -15,6 +15,7 @@ from statuspage.domain.roles import Permission
 from statuspage.models import Incident, IncidentUpdate
 from statuspage.services import (
     audit,
+    campaign_course,
     campaigns,
     clock_facts,
     components,
@@ -73,6 +74,8 @@ def add_update(
     new = _promising(session, incident, new, becomes, operator, now)
     update = updates.write(session, actor, incident, new, now)
     words.forget(session, incident, new.state)
+    if incident.cause is CauseCategory.SECURITY is not cause:
+        campaign_course.pause_for_words(session, incident, now=now)
     _follow(session, actor, incident, old, new, update, now)
     detail: audit.Detail = {"update": update.public_id, "old": old.value, "new": incident.state.value}
     if incident.cause is not cause:

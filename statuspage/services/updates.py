@@ -93,6 +93,7 @@ def write(session: Session, actor: Actor, incident: Incident, new: NewUpdate, no
     point = _placed(existing, incident, new, now)
     learned = not isinstance(new.cause, Keep) and new.cause is not incident.cause
     if not isinstance(new.cause, Keep):
+        words.check_cause(actor, incident, new.cause)
         incident.cause = new.cause
     said = _with_cause(new.body, incident.cause) if learned else new.body
     body = wording.checked(said, new.source_locale, "body", wording.BODY_LENGTH)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from statuspage import i18n
 from statuspage.domain.errors import NotAllowed, RuleError
-from statuspage.domain.incident import CauseCategory, IncidentState
+from statuspage.domain.incident import CauseCategory, IncidentState, Publication
 from statuspage.domain.publication import check_words
 from statuspage.domain.roles import Permission
 from statuspage.models import AuditEntry, Incident, IncidentUpdate
@@ -61,10 +61,12 @@ def kept(session: Session, incident: Incident) -> list[Kept]:
 
 def unapproved(session: Session, incident: Incident) -> list[Texts]:
     """What nobody has agreed to of all that the incident says and is to say; nothing where nobody has to: while neither
-    the cause is security nor words are kept for a person who agrees."""
+    the cause is security nor words are kept for a person who agrees. The holding statement goes out before anybody has
+    agreed, yet is looked at too."""
     if incident.cause is not CauseCategory.SECURITY and not kept(session, incident):
         return []
-    agreed, statement = _approved_hashes(session, incident), _statement()
+    agreed = _approved_hashes(session, incident)
+    statement = _statement() if agreed else set()
     found = [
         {locale: body for locale, body in one.items() if _hash(body) not in agreed and body not in statement}
         for one in _to_approve(session, incident)
@@ -74,7 +76,11 @@ def unapproved(session: Session, incident: Incident) -> list[Texts]:
 
 def seen(session: Session, incident: Incident) -> str:
     """A digest of all that a person who agrees now agrees to."""
-    return _hash("\0".join(sorted(body for one in _to_approve(session, incident) for body in one.values())))
+    return digest(_to_approve(session, incident))
+
+
+def digest(bodies: Iterable[Texts]) -> str:
+    return _hash("\0".join(sorted(body for one in bodies for body in one.values())))
 
 
 def approve_words(
@@ -88,14 +94,14 @@ def approve_words(
 ) -> int:
     """Approve `bodies`, or else all that the incident says so far and is to say, and return how many texts that was.
 
-    The approval is bound to the very words: one that is edited afterwards waits again. `read` is what `seen` said when
-    the person read them; words that came since are not approved unread.
+    The approval is bound to the very words: one that is edited afterwards waits again. `read` is the `digest` of what
+    the person read; words that came since are not approved unread.
     """
     actor.require(Permission.WORDS_APPROVE)
-    if read is not None and read != seen(session, incident):
+    said = _to_approve(session, incident) if bodies is None else list(bodies)
+    if read is not None and read != digest(said):
         message = "text: somebody has changed the words meanwhile. Read them again."
         raise RuleError("incident.words_changed", message, "text")
-    said = _to_approve(session, incident) if bodies is None else bodies
     hashes = sorted({_hash(body) for one in said for body in one.values()})
     audit.record(session, actor, APPROVED, "incident", incident.public_id, now, {"words": hashes})
     return len(hashes)
@@ -112,11 +118,22 @@ def check_public(session: Session, actor: Actor, incident: Incident, bodies: Ite
         return
     statement = _statement()
     new = [body for one in bodies for body in one.values() if body not in statement]
-    if new and Permission.WORDS_APPROVE in actor.permissions and actor.kind == "user":
+    if new and _may_agree(actor):
         approve_words(session, actor, incident, [{str(place): body for place, body in enumerate(new)}], now=now)
         return
     known = _approved_hashes(session, incident)
     check_words(incident.cause, holding_statement=not new, approved=all(_hash(body) in known for body in new))
+
+
+def check_cause(actor: Actor, incident: Incident, cause: CauseCategory) -> None:
+    """Refuse that the public's incident stops being one of security: its words would go out that nobody agreed to."""
+    leaves = incident.cause is CauseCategory.SECURITY and cause is not CauseCategory.SECURITY
+    if leaves and incident.publication is not Publication.DRAFT and not _may_agree(actor):
+        raise NotAllowed(
+            "incident.security_stays",
+            "cause: it is security. Only a person with words:approve, logged in to the console, takes that back.",
+            "cause",
+        )
 
 
 def message_waits(session: Session, incident_id: int | None, bodies: Iterable[Texts]) -> bool:
@@ -143,6 +160,11 @@ def all_said(session: Session, incident: Incident) -> list[Texts]:
     updates = session.scalars(select(IncidentUpdate.id).where(IncidentUpdate.incident_id == incident.id))
     title = texts.read(session, "incident", [incident.id]).values()
     return [one.bodies for one in (*title, *texts.read(session, "incident_update", updates).values())]
+
+
+def _may_agree(actor: Actor) -> bool:
+    """A person known by his own log-in; the command line has every permission and is nobody in particular."""
+    return Permission.WORDS_APPROVE in actor.permissions and actor.kind == "user"
 
 
 def _statement() -> set[str]:

@@ -5,22 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from notifiers.base import Channel
 from statuspage.db import transaction
+from statuspage.domain.campaign import CampaignState
 from statuspage.domain.errors import NotAllowed, RuleError
 from statuspage.domain.incident import CauseCategory, IncidentState
+from statuspage.models import AuditEntry
 from statuspage.services import (
     approval,
+    campaign_course,
     campaign_templates,
     campaign_texts,
     campaigns,
+    incidents,
     lifecycle,
     playbook,
+    preview,
     templates,
     words,
 )
 from statuspage.services.actor import CLI
+from statuspage.services.incidents import Facts
 from statuspage.services.updates import NewUpdate
 from tests.databases import NOW
 from tests.outbox import settings
@@ -105,3 +112,78 @@ def test_a_security_incident_is_told_in_words_of_its_own(world: World) -> None:
             offered = campaign_templates.fitting(session, incident, [])
             assert (offered[0].key, [one.key for one in offered].count("security")) == (first, 1)
         assert campaign_templates.END_PURPOSE["security"] == "end"
+
+
+def test_security_is_taken_back_by_legal_only(world: World) -> None:
+    """Else its words would go out by calling the cause another: not by an update, not as a fact, not from a shell."""
+    body = {"en": "Somebody broke in."}
+    with transaction(world.sessions) as session:
+        engineer, legal = world.actor(session, "engineer"), world.person(session, "legal")
+        incident = world.declare(session, engineer, "security_suspension")
+        session.commit()
+        for actor in (engineer, CLI):
+            for cause in (CauseCategory.UNKNOWN, CauseCategory.SOFTWARE):
+                new = NewUpdate(IncidentState.IDENTIFIED, body, "en", cause=cause)
+                with pytest.raises(NotAllowed) as refused:
+                    lifecycle.add_update(session, actor, incident, new, OPERATOR, now=NOW)
+                assert (refused.value.code, refused.value.field) == ("incident.security_stays", "cause")
+                session.rollback()
+                with pytest.raises(NotAllowed):
+                    incidents.set_facts(session, actor, incident, Facts(cause=cause), now=NOW)
+                session.rollback()
+        words.check_cause(legal, incident, CauseCategory.SOFTWARE)
+        incidents.set_facts(session, engineer, incident, Facts(cause=CauseCategory.SECURITY), now=NOW)
+
+
+def test_a_cause_that_is_set_right_is_named_in_the_audit(world: World) -> None:
+    with transaction(world.sessions) as session:
+        engineer = world.actor(session, "engineer")
+        incident = world.declare(session, engineer)
+        incidents.set_facts(session, engineer, incident, Facts(cause=CauseCategory.DATABASE), now=NOW)
+        query = select(AuditEntry.detail).where(AuditEntry.action == "incident.facts_set")
+        assert session.scalars(query).all() == [{"fields": ["cause"], "cause": "database", "cause_was": "unknown"}]
+
+
+def test_the_holding_statement_is_looked_at_by_legal_too(world: World) -> None:
+    """It went out before; the playbook's row is answered by agreeing to it."""
+    with transaction(world.sessions) as session:
+        engineer, legal = world.actor(session, "engineer"), world.person(session, "legal")
+        incident = world.declare(session, engineer, "security_suspension")
+        assert [len(one) for one in words.unapproved(session, incident)] == [3, 3]
+        words.approve_words(session, legal, incident, read=words.seen(session, incident), now=NOW)
+        assert words.approved(session, incident)
+        assert words.unapproved(session, incident) == []
+
+
+def test_what_runs_stops_when_the_cause_becomes_security(world: World) -> None:
+    """Its words were nobody's to agree to when it began; it goes on once they are agreed to."""
+    with transaction(world.sessions) as session:
+        engineer, legal = world.actor(session, "engineer"), world.person(session, "legal")
+        incident = world.declare(session, engineer)
+        template = campaigns.get_message_template(session, "outage")
+        campaign = campaigns.draft_campaign(session, engineer, incident, template, channels=list(Channel), now=NOW)
+        campaign.state = CampaignState.RUNNING
+        campaign.approved_hash = preview.current_hash(session, campaign, campaign_texts.going_out(session, campaign))
+        words.approve_words(session, legal, incident, now=NOW)
+        incidents.set_facts(session, engineer, incident, Facts(cause=CauseCategory.SECURITY), now=NOW)
+        assert (campaign.state, campaign.pause_reason) == (CampaignState.PAUSED, campaign_course.WORDS_WAIT)
+        with pytest.raises(NotAllowed) as refused:
+            campaign_course.resume_campaign(session, engineer, campaign, now=NOW)
+        assert refused.value.code == "campaign.words_not_approved"
+        words.approve_words(session, legal, incident, campaign_texts.draft(session, campaign).values(), now=NOW)
+        campaign_course.resume_campaign(session, engineer, campaign, now=NOW)
+        assert campaign.state is CampaignState.RUNNING
+
+
+def test_drafted_words_changed_while_they_were_read_are_not_approved(world: World) -> None:
+    with transaction(world.sessions) as session:
+        engineer, legal = world.actor(session, "engineer"), world.person(session, "legal")
+        incident = world.declare(session, engineer, "security_suspension")
+        template = campaigns.get_message_template(session, "security")
+        campaign = campaigns.draft_campaign(session, engineer, incident, template, channels=list(Channel), now=NOW)
+        read = words.digest(campaign_texts.draft(session, campaign).values())
+        changed = {"sms": {"en": "Hackers stole everything."}}
+        for given in (read, ""):
+            with pytest.raises(RuleError) as refused:
+                words.approve_words(session, legal, incident, changed.values(), read=given, now=NOW)
+            assert refused.value.code == "incident.words_changed"

@@ -192,7 +192,8 @@ def page(public_id: str, error: RuleError | None, counted: object = None) -> str
             quiet=wiring().settings,
             quiet_decidable=campaign.state in quiet_hours.DECIDABLE and Channel.SMS in campaign.channels,
             break_glass_cap=wiring().settings.break_glass_cap,
-            words_wait=campaign.state in EDITABLE
+            words_read=words.digest(drafted.values()),
+            words_wait=campaign.state in (*EDITABLE, CampaignState.PAUSED)
             and words.message_waits(session, campaign.incident_id, drafted.values()),
             **_incident_of(session, campaign),
             **_progress(session, campaign),
@@ -228,12 +229,13 @@ def _newer_file(session: Session, campaign: Campaign) -> bool:
 def _incident_of(session: Session, campaign: Campaign) -> dict[str, object]:
     incident = session.get(Incident, campaign.incident_id) if campaign.incident_id is not None else None
     title = naming.picked(incidents.titles(session, [incident])[incident.id]) if incident is not None else ""
-    others = components.also_broken_by(session, incident) if incident is not None else []
-    return {
-        "incident": incident,
-        "incident_title": title,
-        "still_broken": naming.incident_titles(session, others),
-    }
+    return {"incident": incident, "incident_title": title, "still_broken": still_broken(session, campaign)}
+
+
+def still_broken(session: Session, campaign: Campaign) -> list[tuple[str, str]]:
+    """Public id and title of the other incidents because of which this end notice must not say that all works."""
+    incident = session.get(Incident, campaign.incident_id) if campaign.told_by_id is not None else None
+    return [] if incident is None else naming.incident_titles(session, components.also_broken_by(session, incident))
 
 
 def _new_page(incident_id: str, error: RuleError | None) -> str:

@@ -65,7 +65,7 @@ def own(public_id: str) -> ResponseReturnValue:
 @access(Permission.WORDS_APPROVE)
 def approve_words(public_id: str) -> ResponseReturnValue:
     """A person with words:approve answers for all that a security incident says so far, and for what is kept."""
-    read = request.form.get("read")
+    read = request.form.get("read", "")[:64]
     return _change(public_id, "words", lambda db, one: words.approve_words(db, actor(), one, read=read, now=now()))
 
 

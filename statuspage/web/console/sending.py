@@ -18,7 +18,7 @@ from statuspage.web import shell
 from statuspage.web.access import access, actor
 from statuspage.web.console import gaps, samples
 from statuspage.web.console.acting import act
-from statuspage.web.console.campaigns import page
+from statuspage.web.console.campaigns import page, still_broken
 from statuspage.web.forms import fields
 from statuspage.web.wiring import now, wiring
 
@@ -44,6 +44,7 @@ def _preview(public_id: str, error: RuleError | None) -> str:
         campaign = campaigns.get_campaign(session, public_id)
         found = previews.preview(session, campaign, settings, now=now(), anew=True)
         alone = max(0, settings.break_glass_cap - approval.released_alone(session, campaign))
+        others = still_broken(session, campaign)
     editable = campaign.state in EDITABLE
     return shell.render(
         "console/campaigns/preview.html",
@@ -51,6 +52,7 @@ def _preview(public_id: str, error: RuleError | None) -> str:
         campaign=campaign,
         preview=found,
         earlier=found.earlier,
+        still_broken=others,
         missing=gaps.gathered(found.texts.missing),
         samples=samples.samples(found.texts.bodies, settings),
         editable=editable,
@@ -100,12 +102,13 @@ def approve(public_id: str) -> ResponseReturnValue:
 @blueprint.post("/words-approval")
 @access(Permission.WORDS_APPROVE)
 def approve_words(public_id: str) -> ResponseReturnValue:
-    """A person with words:approve agrees to the drafted texts about a security incident, as they stand now."""
+    """A person with words:approve agrees to the drafted texts about a security incident, as he read them."""
+    read = request.form.get("read", "")[:64]
 
     def agree(session: Session, campaign: Campaign) -> None:
         incident = session.get_one(Incident, campaign.incident_id)
         drafted = campaign_texts.draft(session, campaign)
-        words.approve_words(session, actor(), incident, drafted.values(), now=now())
+        words.approve_words(session, actor(), incident, drafted.values(), read=read, now=now())
 
     return _change(public_id, "words", agree)
 
