@@ -169,9 +169,9 @@ def test_a_refused_edit_reads_well(log_in: LogIn, locale: str) -> None:
 @pytest.mark.parametrize(
     ("locale", "said"),
     [
-        ("ru", ("Выберите её", "«черновик»", "не приостановлена", "не короче 10 знаков", "и 3 по этому", "уже прошло")),
-        ("zh", ("请选择是哪一次", "“草稿”", "并未暂停", "至少10个字符", "放行的3条", "已过")),
-        ("en", ("Choose that", "“draft”", "It is not paused", "at least 10", "with 3 of this", "has passed")),
+        ("ru", ("Выберите её", "«черновик»", "не приостановлена", "не короче 10 знаков", "Вместе – 6, а можно", "уже прошло")),
+        ("zh", ("请选择是哪一次", "“草稿”", "并未暂停", "至少10个字符", "共6条，超过上限4条", "已过")),
+        ("en", ("Choose that", "“draft”", "It is not paused", "at least 10", "come to 6: more than", "has passed")),
     ],
 )  # fmt: skip
 def test_a_refused_act_reads_well(build: Build, person: Callable[..., str], locale: str, said: tuple[str, ...]) -> None:
@@ -199,6 +199,31 @@ def test_a_refused_act_reads_well(build: Build, person: Callable[..., str], loca
     for answer, expected in zip(refused, said, strict=True):
         assert answer.status_code in (403, 409, 422)
         assert expected in unescape(answer.text), " ".join(TAGS.sub(" ", answer.text).split())
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        ("ru", "уже разрешены 3 сообщения, вместе с этой рассылкой – 6, а одному можно не больше 5."),
+        ("zh", "未经第二人放行的已有3条，加上本次共6条，而一人最多可放行5条。"),
+        ("en", "the 3 messages released without one, for this incident or in the last 24 hours, it is 6, and one"),
+    ],
+)
+def test_the_preview_says_why_a_small_one_needs_a_second_person(
+    build: Build, person: Callable[..., str], locale: str, said: str
+) -> None:
+    """What went without one and this campaign make a sum; the button asks instead of releasing, and it waits."""
+    engineer = Browser(build(approval_threshold=2 * MANY - 1).test_client())
+    engineer.log_in(person("engineer"))
+    incident = declare(engineer)
+    first, second = _draft(engineer, incident, "sms"), _draft(engineer, incident, "sms")
+    engineer.get(f"{first}/preview")
+    assert engineer.post(f"{first}/request-approval").status_code == 303
+    _speak(engineer, locale)
+    shown = " ".join(unescape(engineer.get(f"{second}/preview").text).split())
+    assert said in shown, shown
+    engineer.post(f"{second}/request-approval")
+    assert engineer.post(f"{second}/start").status_code in (409, 422)
 
 
 @pytest.mark.parametrize(
@@ -232,3 +257,23 @@ def test_all_that_is_wrong_is_said_at_once(engineer: Browser) -> None:
     named = re.findall(r'<li><a href="#f-([^"]+)">', page)
     assert set(named) == {*wrong, "channels", "validity_minutes"}
     assert page.count('aria-invalid="true"') == len(named)
+
+
+def test_legal_agrees_to_the_words_it_read(log_in: LogIn) -> None:
+    """Words that the author changed while legal's page was open are not agreed to by its button, nor without one."""
+    engineer, legal = log_in("engineer"), log_in("legal")
+    incident = declare(engineer, "security_suspension")
+    engineer.get(f"/console/campaigns/new?incident={incident}")
+    made = engineer.post("/console/campaigns/new", engineer.filled("/console/campaigns/new"))
+    campaign = made.headers["Location"]
+    approval = f"{campaign}/words-approval"
+    assert approval in legal.get(campaign).text
+    read = legal.filled(approval)
+    assert engineer.get(campaign).status_code == 200
+    edited = {**engineer.filled(f"{campaign}/edit"), "sms.en": "Hackers stole everything."}
+    assert engineer.post(f"{campaign}/edit", edited).status_code == 303
+    assert legal.post(approval, read).status_code == 422
+    assert legal.post(approval, {**read, "read": ""}).status_code == 422
+    assert "Hackers stole everything." in legal.get(campaign).text
+    assert legal.post(approval, legal.filled(approval)).status_code == 303
+    assert approval not in legal.get(campaign).text
