@@ -37,11 +37,22 @@ def headline(view: PageView) -> Headline:
 
 def about(view: PageView, incident: IncidentView) -> Headline:
     """What the sentence about an open incident is made of."""
-    affected = tuple(one for one in view.components if one.id in incident.component_ids)
+    affected = working_again(view, incident) if incident.repaired else _affected(view, incident)
     kind = HeadlineKind.REPAIRED if incident.repaired else HeadlineKind.INCIDENT
     # An open incident without a failing component is still one: the page never says that all is well then.
     impact = Indicator.MINOR if incident.repaired or incident.impact is Indicator.NONE else incident.impact
     return Headline(kind, impact, affected, incident)
+
+
+def working_again(view: PageView, incident: IncidentView) -> tuple[ComponentView, ...]:
+    """What a repaired incident has given back: nothing that is down still, or that another open incident fails."""
+    held = {held for one in view.open_incidents() if not one.repaired for held in one.component_ids}
+    touched = _affected(view, incident)
+    return tuple(one for one in touched if one.id not in held and indicator((one.state,)) not in _DOWN)
+
+
+def _affected(view: PageView, incident: IncidentView) -> tuple[ComponentView, ...]:
+    return tuple(one for one in view.components if one.id in incident.component_ids)
 
 
 def overall(view: PageView) -> Indicator:
@@ -49,3 +60,6 @@ def overall(view: PageView) -> Indicator:
     present = {indicator(component.state for component in view.components)}
     present |= {incident.impact for incident in view.open_incidents() if not incident.repaired}
     return next(one for one in IMPACT_ORDER if one in present)
+
+
+_DOWN = frozenset({Indicator.MAINTENANCE, Indicator.MAJOR, Indicator.CRITICAL})

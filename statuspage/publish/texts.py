@@ -12,7 +12,7 @@ from babel.dates import format_date
 
 from statuspage import i18n
 from statuspage.domain.route import RouteKind, RouteState
-from statuspage.publish.headline import HeadlineKind
+from statuspage.publish.headline import HeadlineKind, working_again
 from statuspage.publish.reader import Reader
 from statuspage.publish.view import PromiseView
 
@@ -102,8 +102,9 @@ def _opening(reader: Reader, *, dated: bool = True) -> str:
 
 
 def _also(reader: Reader) -> str | None:
-    """What else is open, the worse first."""
-    said = [i18n.lowered(reader.sentence(one)) for one in reader.others]
+    """What else is open, the worse first; of what is repaired nothing while others hold all of its services."""
+    telling = [one for one in reader.others if not one.repaired or working_again(reader.view, one)]
+    said = [i18n.lowered(reader.sentence(one)) for one in telling]
     return _say(reader.locale, "also", sentences=_say(reader.locale, "also_separator").join(said)) if said else None
 
 
