@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from notifiers.base import Channel
+from statuspage.commands import still_broken
 from statuspage.commands.campaign_forms import document, preview_document, print_preview, print_status, put_off
 from statuspage.commands.desk import reading, writing
 from statuspage.commands.options import MOMENT, as_json, choices, moment
@@ -135,6 +136,7 @@ def preview(parts: Composition, public_id: str, json_wanted: bool) -> None:
         found = campaigns.get_campaign(session, public_id)
         shown = previews.preview(session, found, parts.settings, now=parts.clock.now(), anew=True)
         counted = None if found.counted_at is None else int(found.estimated["recipients"])
+        still_broken.warn_of_notice(parts, session, found)
     if json_wanted:
         print_json({**preview_document(shown), "counted_for_approval": counted})
         return
@@ -153,6 +155,7 @@ def request(parts: Composition, public_id: str, json_wanted: bool) -> None:
         found = campaigns.get_campaign(session, public_id)
         approval.request_approval(session, CLI, found, settings=parts.settings, now=parts.clock.now())
         shown = document(session, found)
+        still_broken.warn_of_notice(parts, session, found)
     _answer(parts, shown, json_wanted)
 
 
@@ -166,6 +169,7 @@ def approve(parts: Composition, public_id: str) -> None:
         found = campaigns.get_campaign(session, public_id)
         shown, seen = previews.preview(session, found, parts.settings, now=parts.clock.now()), found.content_hash
         frozen = campaign_texts.going_out(session, found)
+        still_broken.warn_of_notice(parts, session, found)
     print_preview(shown, parts.settings.zone)
     for name, body in sorted(frozen.items()):
         click.echo(f"\n[{name}]\n{body}")

@@ -9,13 +9,14 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
+from statuspage.commands import still_broken
 from statuspage.commands.channel_texts import SHORT, channel_texts
 from statuspage.commands.desk import operator, reading, warn_of_other_settings, writing
 from statuspage.commands.incident_forms import document, print_document, summary, warn, words
 from statuspage.commands.options import MOMENT, as_json, choices, from_files, moment, source_of, states, texts
 from statuspage.commands.printing import local, print_json, print_table
 from statuspage.composition import Composition
-from statuspage.domain.incident import CauseCategory, IncidentState, Publication
+from statuspage.domain.incident import BROKEN, CauseCategory, IncidentState, Publication
 from statuspage.i18n import KNOWN_LOCALES
 from statuspage.publish.publisher import current_site
 from statuspage.services import incidents, lifecycle, publication, templates, users
@@ -104,6 +105,8 @@ def update(
         else:
             new = _new(parts, becomes, body, source, options)
             lifecycle.add_update(session, CLI, found, new, operator(parts), override=override, now=now)
+        if becomes not in BROKEN:
+            still_broken.warn(parts, session, found)
         shown = document(session, found, operator(parts), now)
     warn(shown, parts.settings.zone)
     _answer(parts, shown, json_wanted)
@@ -124,6 +127,7 @@ def restored(
         body, source = words(parts, session, found, IncidentState.RESTORED_CATCHING_UP, given)
         due = moment(parts, credited_by, "--credited-by")
         lifecycle.restore_incident(session, CLI, found, body, source, operator(parts), credited_by_at=due, now=now)
+        still_broken.warn(parts, session, found)
         shown = document(session, found, operator(parts), now)
     _answer(parts, shown, json_wanted)
 
@@ -159,6 +163,7 @@ def resolve(parts: Composition, public_id: str, given: tuple[str, ...], override
         found, now = incidents.get_incident(session, public_id), parts.clock.now()
         body, source = words(parts, session, found, IncidentState.RESOLVED, given)
         lifecycle.resolve_incident(session, CLI, found, body, source, operator(parts), override=override, now=now)
+        still_broken.warn(parts, session, found)
         shown = document(session, found, operator(parts), now)
     _answer(parts, shown, json_wanted)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from statuspage.clock import FrozenClock
 from statuspage.db import transaction
 from statuspage.domain.campaign import CampaignState
 from statuspage.models import Delivery
@@ -68,6 +69,24 @@ def test_the_preview_names_an_earlier_notice(run: Run, world: World, incident: s
     earlier = _json(run, "campaign", "preview", again)["earlier"]
     assert [(one["id"], one["messages"]) for one in earlier] == [(first, 872)]
     assert "Already told by outage, " in run("campaign", "preview", again)[1]
+
+
+def test_an_end_notice_is_warned_of_while_another_incident_lasts(run: Run, clock: FrozenClock, incident: str) -> None:
+    """Preview and request of the end notice, as restoring and resolving, name the other incident on standard error."""
+    said = "Do not say that everything works, name what does. It is: "
+    notice = _json(run, "campaign", "draft", incident, "--channel", "sms")["id"]
+    end = _json(run, "campaign", "draft", incident, "--channel", "sms", "--template", "end", "--told-by", notice)["id"]
+    assert said not in run("campaign", "preview", end)[2]
+    other = _json(run, "incident", "declare", "--template", "top_up_outage")["id"]
+    assert f"{said}{other} (" in run("campaign", "preview", end, "--json")[2]
+    assert said not in run("campaign", "preview", notice)[2]
+    clock.advance(timedelta(minutes=1))
+    assert said not in run("incident", "update", incident, "--text", "ru=Чиним.")[2]
+    credited = ("--credited-by", "23:00")
+    assert f"{said}{other} (" in run("incident", "restored", incident, "--text", "ru=Работает.", *credited)[2]
+    clock.advance(timedelta(minutes=1))
+    resolved = run("incident", "resolve", incident, "--text", "ru=Всё.", "--override", "Nobody paid during the outage.")
+    assert (resolved[0], f"{said}{other} (" in resolved[2]) == (0, True)
 
 
 def test_no_pipe_approves(run: Run, incident: str) -> None:

@@ -1,0 +1,53 @@
+"""What a campaign's pages say before anybody is told: what must not be said, and what still waits for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+from sqlalchemy import select
+
+from notifiers.base import Channel
+from statuspage.clock import FrozenClock
+from statuspage.db import Sessions, transaction
+from statuspage.i18n import gettext
+from statuspage.models import Incident
+from statuspage.services import campaigns
+from statuspage.services.actor import CLI
+from tests.web.site import Browser, declare
+
+pytestmark = pytest.mark.usefixtures("operator")
+LogIn = Callable[[str], Browser]
+
+
+def _drafted(sessions: Sessions, incident: str, key: str, now: datetime, told_by: str | None = None) -> str:
+    with transaction(sessions) as session:
+        about = session.scalars(select(Incident).where(Incident.public_id == incident)).one()
+        earlier = None if told_by is None else campaigns.get_campaign(session, told_by)
+        template = campaigns.get_message_template(session, key)
+        made = campaigns.draft_campaign(
+            session, CLI, about, template, channels=[Channel.SMS], told_by=earlier, now=now
+        ).public_id
+    return made
+
+
+def test_an_end_notice_is_warned_of_where_it_is_released(
+    engineer: Browser, sessions: Sessions, clock: FrozenClock
+) -> None:
+    """While another incident holds the same services, preview and page name it before the button; no other campaign
+    of the incident is warned of."""
+    incident = declare(engineer)
+    notice = _drafted(sessions, incident, "outage", clock.now())
+    end = f"/console/campaigns/{_drafted(sessions, incident, 'end', clock.now(), notice)}"
+    warning = gettext("en", "console.tell.still_broken")
+    for address in (end, f"{end}/preview"):
+        assert warning not in engineer.get(address).text
+    other = declare(engineer, "top_up_outage")
+    for address, mark in ((end, '<div class="actions">'), (f"{end}/preview", "</main>")):
+        page = engineer.get(address).text
+        before = page[: page.index(mark)]
+        assert warning in before, address
+        assert f'href="/console/incidents/{other}"' in before
+    for address in (f"/console/campaigns/{notice}", f"/console/campaigns/{notice}/preview"):
+        assert warning not in engineer.get(address).text
