@@ -26,10 +26,9 @@ def _drafted(sessions: Sessions, incident: str, key: str, now: datetime, told_by
         about = session.scalars(select(Incident).where(Incident.public_id == incident)).one()
         earlier = None if told_by is None else campaigns.get_campaign(session, told_by)
         template = campaigns.get_message_template(session, key)
-        made = campaigns.draft_campaign(
+        return campaigns.draft_campaign(
             session, CLI, about, template, channels=[Channel.SMS], told_by=earlier, now=now
         ).public_id
-    return made
 
 
 def test_an_end_notice_is_warned_of_where_it_is_released(

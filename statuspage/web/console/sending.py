@@ -45,7 +45,6 @@ def _preview(public_id: str, error: RuleError | None) -> str:
         found = previews.preview(session, campaign, settings, now=now(), anew=True)
         alone = max(0, settings.break_glass_cap - approval.released_alone(session, campaign))
         others = still_broken(session, campaign)
-        others = still_broken(session, campaign)
     editable = campaign.state in EDITABLE
     return shell.render(
         "console/campaigns/preview.html",
@@ -53,7 +52,6 @@ def _preview(public_id: str, error: RuleError | None) -> str:
         campaign=campaign,
         preview=found,
         earlier=found.earlier,
-        still_broken=others,
         still_broken=others,
         missing=gaps.gathered(found.texts.missing),
         samples=samples.samples(found.texts.bodies, settings),
