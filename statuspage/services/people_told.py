@@ -12,6 +12,7 @@ from notifiers.base import Channel
 from statuspage.domain.incident import ENDED, Publication
 from statuspage.models import Campaign, Delivery, GracePolicy, Incident
 from statuspage.services.grace import STANDING
+from statuspage.services.people_found import Case
 
 MOST = 50
 
@@ -33,6 +34,17 @@ def current_incidents(session: Session) -> list[Incident]:
         or_(Incident.state.not_in(ENDED), Incident.id.in_(promising)),
     )
     return list(session.scalars(query.order_by(Incident.started_at.desc(), Incident.id.desc())))
+
+
+def concerns(incident: Incident, cases: Collection[Case]) -> bool:
+    """Whether it may concern the person: one of the lines is of its segments and regions; who has none on file and
+    signed up on the page is told of all."""
+    lines = [line for case in cases for standing in case.standings for line in standing.lines]
+    return not lines or any(
+        (not incident.segments or line.segment in incident.segments)
+        and (not incident.regions or line.region in incident.regions)
+        for line in lines
+    )
 
 
 def notices(session: Session, incidents: Collection[Incident], hashes: Collection[str]) -> list[Notice]:

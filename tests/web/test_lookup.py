@@ -107,6 +107,19 @@ def test_what_was_sent_is_said(
     assert "nothing was sent about it" not in page
 
 
+def test_an_incident_elsewhere_does_not_concern_the_caller(agent: Browser, log_in: LogIn, sessions: Sessions) -> None:
+    """Else the agent thinks that a message was missed; whoever has a line in it is still not told of it."""
+    declare(log_in("engineer"))
+    with transaction(sessions) as session:
+        session.scalars(select(Incident)).one().segments = ["pos_m2m"]
+    assert "does not concern this person" in asked(agent, "A-1")
+    assert "nothing was sent about it to this person" in asked(agent, "M/7")
+    with transaction(sessions) as session:
+        incident = session.scalars(select(Incident)).one()
+        incident.segments, incident.regions = [], ["urals"]
+    assert "does not concern this person" in asked(agent, "M/7")
+
+
 @pytest.mark.parametrize("locale", ["ru", "zh", "en"])
 def test_too_many_look_ups_are_refused_in_words(agent: Browser, monkeypatch: pytest.MonkeyPatch, locale: str) -> None:
     """The page says why and that it passes, and shows nobody."""

@@ -42,11 +42,13 @@ class Promise:
 
 @dataclass(frozen=True)
 class Answer:
-    """Everything that is said of whoever was looked up. `touched`: contacts and lines that an erasure would take."""
+    """Everything that is said of whoever was looked up. `elsewhere`: row ids of the current incidents that concern none
+    of the lines. `touched`: contacts and lines that an erasure would take."""
 
     found: LookedUp
     promises: dict[str, Promise]
     current: list[Incident]
+    elsewhere: frozenset[int]
     notices: list[Notice]
     incident_titles: dict[int, str]
     touched: tuple[int, int]
@@ -99,7 +101,8 @@ def _answer(session: Session, found: LookedUp) -> Answer:
     if address is not None and may(Permission.SUBSCRIBER_ERASE):
         touched = people_found.count_at(session, address)
     words = {key: naming.picked(one) for key, one in titles.items()}
-    return Answer(found, promises, current, notices, words, touched)
+    elsewhere = frozenset(one.id for one in current if not people_told.concerns(one, found.found.cases))
+    return Answer(found, promises, current, elsewhere, notices, words, touched)
 
 
 def _promises(session: Session, cases: Iterable[Case]) -> dict[str, Promise]:
