@@ -12,10 +12,15 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from statuspage.composition import Composition
 from statuspage.config import ConfigError
+from statuspage.db import disk_is_full
 from statuspage.domain.errors import RuleError
 from statuspage.supervisor import AlreadyRunning
 
 REFUSED, MISUSED = 1, 2
+DISK_FULL = (
+    "The disk is full, so the database could not write; nothing was left half done. Free space where the database is "
+    "(STATUSPAGE_DATA_DIR, or the PostgreSQL server's disk), then run the command again."
+)
 
 COMMANDS = {
     "audit": "audit:audit",
@@ -79,6 +84,8 @@ def run(compose: Callable[[], Composition]) -> None:
     except StaleDataError:
         _end(REFUSED, "Somebody else changed this at the same moment; look at it again and repeat your change.")
     except DBAPIError as fault:
+        if disk_is_full(fault):
+            _end(REFUSED, DISK_FULL)
         # The driver's own words may hold a person's data, so only the kind of the fault is told.
         kind = type(fault.orig).__name__
         _end(REFUSED, f"The database refused ({kind}). Is it there, and is it upgraded (statuspage db upgrade)?")

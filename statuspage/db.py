@@ -98,6 +98,26 @@ def after_commit(session: Session, action: Callable[[], None]) -> None:
     session.info.setdefault(AFTER_COMMIT, []).append(action)
 
 
+def disk_is_full(error: BaseException) -> bool:
+    """Whether the database refused for want of space. A SQLite that is opened on a full disk has none for its index of
+    the log, and says so by another code; PostgreSQL's is 53100, `disk_full`."""
+    fault = getattr(error, "orig", None)
+    return (
+        getattr(fault, "sqlite_errorname", "") in {"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"}
+        or getattr(fault, "sqlstate", "") == "53100"
+    )
+
+
+def reason_of(error: BaseException) -> str:
+    """Why the database refused, for a log: `disk_full`, else the driver's code (SQLITE_BUSY, 40P01) or its kind;
+    never the driver's words, which may hold a person's data."""
+    if disk_is_full(error):
+        return "disk_full"
+    fault = getattr(error, "orig", None) or error
+    code = getattr(fault, "sqlite_errorname", None) or getattr(fault, "sqlstate", None)
+    return str(code or type(fault).__name__)
+
+
 def is_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 
 from statuspage import schema
@@ -107,6 +109,26 @@ def sessions(engine: Engine, address_key: AddressKey) -> Sessions:
     with transaction(made) as session:
         installation.ensure(session, address_key, NOW)
     return made
+
+
+def fill_disk(engine: Engine) -> Callable[[], None]:
+    """Lets this SQLite refuse as on a full disk, by SQLITE_FULL: it has no free page and may add none, so what fills a
+    page by itself (5000 letters) finds no room. Returns what makes room again."""
+    assert engine.dialect.name == "sqlite"
+    with closing(engine.raw_connection()) as connection:
+        connection.cursor().execute("VACUUM")
+    engine.dispose()
+
+    def forbid_growth(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA max_page_count = 1")  # SQLite takes the present size for it
+
+    event.listen(engine, "connect", forbid_growth)
+
+    def make_room() -> None:
+        event.remove(engine, "connect", forbid_growth)
+        engine.dispose()
+
+    return make_room
 
 
 def _administer(server: URL, statement: str) -> None:

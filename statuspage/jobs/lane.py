@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from notifiers.base import Accepted, Failure, Message, Notifier, NotifierError
+from statuspage.db import reason_of
 from statuspage.jobs.claim import CampaignFacts
 from statuspage.jobs.settle import Settled
 from statuspage.jobs.turn import Means, Next, Turn
@@ -64,7 +65,12 @@ class Lane:
                 following = await self._take()
             except DBAPIError as error:
                 # Outcomes are kept in memory; their deliveries stay `sending` until they can be written.
-                logger.error("sender.database", channel=self._notifier.channel.value, error=type(error).__name__)
+                logger.error(
+                    "sender.database",
+                    channel=self._notifier.channel.value,
+                    error=type(error).__name__,
+                    reason=reason_of(error),
+                )
                 await self._sleep(DATABASE_BACKOFF_SECONDS)
                 continue
             await self._await_news(following)
@@ -164,7 +170,12 @@ class Lane:
             await self._in_thread(self._turn.give_back)
             await self._take()
         except DBAPIError as error:
-            logger.error("sender.database", channel=self._notifier.channel.value, error=type(error).__name__)
+            logger.error(
+                "sender.database",
+                channel=self._notifier.channel.value,
+                error=type(error).__name__,
+                reason=reason_of(error),
+            )
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)

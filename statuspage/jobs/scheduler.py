@@ -14,7 +14,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DBAPIError
 
 from statuspage.composition import Composition
-from statuspage.db import transaction
+from statuspage.db import reason_of, transaction
 from statuspage.jobs.tasks import Chores, Task
 from statuspage.services import leases
 from statuspage.services.leases import Held, LeaseLost
@@ -79,7 +79,7 @@ class Scheduler:
             logger.warning("scheduler.lease_lost", owner_id=self._owner)
         except DBAPIError as error:
             # Whether the lease is still ours shows when the database is back; until then the tasks fail by themselves.
-            logger.warning("scheduler.database", error=type(error).__name__)
+            logger.warning("scheduler.database", error=type(error).__name__, reason=reason_of(error))
 
     def _tick(self, task: Task) -> Callable[[], None]:
         def tick() -> None:
@@ -88,7 +88,7 @@ class Scheduler:
             try:
                 task.work()
             except DBAPIError as error:
-                logger.warning("task.database", scope=task.name, error=type(error).__name__)
+                logger.warning("task.database", scope=task.name, error=type(error).__name__, reason=reason_of(error))
             except Exception:
                 # One broken task must not take the others with it; it is tried again at its next tick.
                 logger.exception("task.failed", scope=task.name)
@@ -102,7 +102,7 @@ class Scheduler:
             with transaction(self._parts.sessions) as session:
                 leases.release(session, self._held, now=self._parts.clock.now())
         except DBAPIError as error:
-            logger.warning("scheduler.database", error=type(error).__name__)
+            logger.warning("scheduler.database", error=type(error).__name__, reason=reason_of(error))
 
 
 def run(parts: Composition) -> None:

@@ -17,7 +17,7 @@ from notifiers.base import Channel, Notifier
 from statuspage.clock import Clock
 from statuspage.composition import Composition
 from statuspage.config import Settings
-from statuspage.db import Sessions
+from statuspage.db import Sessions, reason_of
 from statuspage.jobs.compose import Composer
 from statuspage.jobs.expander import Expander
 from statuspage.jobs.lane import Lane
@@ -135,7 +135,7 @@ class Sender:
             try:
                 found = await step()
             except (DBAPIError, LeaseLost) as error:
-                logger.warning("sender.trouble", scope=scope, error=type(error).__name__)
+                logger.warning("sender.trouble", scope=scope, error=type(error).__name__, reason=reason_of(error))
                 await self._pause(TROUBLE_SECONDS)
                 continue
             if not found:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
+from statuspage.db import disk_is_full, reason_of
 from statuspage.domain.errors import NotAllowed, NotFound, RuleError
 from statuspage.publish.signup_pages import SignupPages
 from statuspage.web import shell
@@ -63,8 +64,9 @@ def _changed_meanwhile(_error: StaleDataError) -> ResponseReturnValue:
 
 
 def _database_gone(error: Exception) -> ResponseReturnValue:
-    logger.warning("database.gone", endpoint=request.endpoint, error=type(error).__name__)
-    answer = shell.made(_answer(HTTPStatus.SERVICE_UNAVAILABLE, "database.gone", "database_gone"))
+    logger.warning("database.gone", endpoint=request.endpoint, error=type(error).__name__, reason=reason_of(error))
+    found = "disk_full" if disk_is_full(error) else "gone"
+    answer = shell.made(_answer(HTTPStatus.SERVICE_UNAVAILABLE, f"database.{found}", f"database_{found}"))
     answer.headers["Retry-After"] = RETRY_AFTER_SECONDS
     return answer
 

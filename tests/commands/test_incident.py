@@ -5,14 +5,36 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+import pytest
+from sqlalchemy import func, select
+
 from statuspage.clock import FrozenClock
+from statuspage.db import transaction
+from statuspage.models import Incident
 from tests.commands.conftest import Run
+from tests.databases import fill_disk
+from tests.services.world import World
 
 
 def declared(run: Run, *options: str) -> str:
     code, out, err = run("incident", "declare", "--template", "billing_outage", *options, "--json")
     assert code == 0, err
     return str(json.loads(out)["id"])
+
+
+@pytest.mark.parametrize("world", ["sqlite"], indirect=True)
+def test_a_full_disk_is_named(world: World, run: Run) -> None:
+    """What is missing and what to do is said; the same command works once there is room, and declares one incident."""
+    engine = world.sessions.kw["bind"]
+    room, long = fill_disk(engine), ("--text", f"ru={'слово ' * 1000}")
+    code, out, err = run("incident", "declare", "--template", "billing_outage", *long, "--json")
+    assert (code, out) == (1, "")
+    assert "The disk is full" in err
+    assert "STATUSPAGE_DATA_DIR" in err
+    room()
+    declared(run, *long)
+    with transaction(world.sessions, read_only=True) as session:
+        assert session.scalar(select(func.count()).select_from(Incident)) == 1
 
 
 def test_a_late_promise_is_warned_of_and_kept(run: Run, clock: FrozenClock) -> None:

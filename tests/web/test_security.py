@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import io
+import sqlite3
 from collections.abc import Callable
 
+import psycopg
 import pytest
 from flask import Flask, abort
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm.exc import StaleDataError
+from structlog.testing import capture_logs
 
+from statuspage.db import Sessions, reason_of
 from statuspage.domain.errors import NotAllowed, NotFound, RuleError
 from statuspage.domain.roles import ROLES, Permission
 from statuspage.web import security
 from statuspage.web.access import access, declared
+from tests.databases import fill_disk
 from tests.web.site import Browser, Build
+
+
+def _sqlite(name: str) -> sqlite3.OperationalError:
+    fault = sqlite3.OperationalError("secret")
+    fault.sqlite_errorname = name
+    return fault
 
 
 def _with(app: Flask, failure: Exception) -> Flask:
@@ -101,6 +112,45 @@ def test_a_dead_database_says_when_to_come_again(build: Build) -> None:
     """503 with Retry-After, and the page says that the public side is still served."""
     answer = _with(build(), OperationalError("", {}, Exception())).test_client().get("/fails")
     assert answer.headers["Retry-After"] == "10"
+
+
+@pytest.mark.usefixtures("operator")
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("locale", "said"), [("en", "The disk is full"), ("ru", "нет места"), ("zh", "磁盘已满")])
+def test_a_full_disk_is_named(engineer: Browser, sessions: Sessions, locale: str, said: str) -> None:
+    """A declaration that the database has no room for says so, in the person's language; the log has the reason; with
+    room the same form is taken."""
+    engineer.get("/console/password")
+    engineer.post("/console/language", {"locale": locale, "next": "/console/incidents"})
+    address = "/console/incidents/new/billing_outage"
+    engineer.get(address)
+    fields = {**engineer.filled(address), "publication": "published", "body.ru": "слово " * 1000}
+    room = fill_disk(sessions.kw["bind"])
+    with capture_logs() as logs:
+        answer = engineer.post(address, fields)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    assert said in answer.text
+    assert "DATA_DIR" in answer.text
+    assert [(one["event"], one["reason"]) for one in logs if one["event"] == "database.gone"] == [
+        ("database.gone", "disk_full")
+    ]
+    room()
+    assert engineer.post(address, fields).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (psycopg.errors.DiskFull(), "disk_full"),
+        (psycopg.errors.DeadlockDetected(), "40P01"),
+        (psycopg.OperationalError(), "OperationalError"),
+        (_sqlite("SQLITE_IOERR_SHMSIZE"), "disk_full"),
+        (_sqlite("SQLITE_BUSY"), "SQLITE_BUSY"),
+    ],
+)
+def test_the_log_has_the_code_of_a_fault(fault: Exception, reason: str) -> None:
+    """A full disk by its name, whatever the driver's code of it; another fault by that code."""
+    assert reason_of(OperationalError("SELECT secret", {}, fault)) == reason
 
 
 def test_an_unknown_address_and_a_wrong_method(browser: Browser) -> None:
