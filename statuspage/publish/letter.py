@@ -9,10 +9,11 @@ from markupsafe import Markup
 
 from notifiers.base import UNSUBSCRIBE_SLOT
 from statuspage import i18n
+from statuspage.publish.bare_links import ADDRESS
 from statuspage.publish.html import environment
 from statuspage.publish.prose import prose
 
-_STRONG = re.compile(r"\*\*(?=\S)([^*\n]+?)(?<=\S)\*\*")
+_STRONG = re.compile(rf"{ADDRESS}|\*\*(?=\S)([^*\n]+?)(?<=\S)\*\*")
 
 LINK_SLOT = "{link}"
 """Where a confirmation's own address goes; the only placeholder that is still open when a text goes out."""
@@ -43,13 +44,13 @@ def notice(locale: str, subject: str, mail: str, operator: str) -> Letter:
 
 
 def _plain(mail: str) -> str:
-    return _STRONG.sub(r"\1", mail)
+    return _STRONG.sub(lambda found: found[1] or found[0], mail)
 
 
 def confirmation(locale: str, subject: str, mail: str, operator: str, link: str) -> Letter:
     """Nothing to unsubscribe from yet; `link` is put in by split and join, never read as a text of its own."""
     text = link.join(mail.split(LINK_SLOT))
-    shown = f"[{link}]({link})".join(mail.split(LINK_SLOT))
+    shown = f"<{link}>".join(mail.split(LINK_SLOT))
     return Letter(subject, text, _html(locale, subject, prose(shown), operator, stop=None, why=None))
 
 

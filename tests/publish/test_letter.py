@@ -31,6 +31,13 @@ def test_the_text_part_shows_no_marks_of_emphasis() -> None:
     assert "<strong>No line</strong> is cut. Dial *100# or <strong>wait</strong>." in made.html
 
 
+def test_the_text_part_keeps_an_address_whole() -> None:
+    """Asterisks inside it are no emphasis; those around it are."""
+    made = letter.notice("zh", "Subject", "**https://a.example/x**，https://a.example/?q=a**b**c，**请**稍候", "Demo")
+    assert made.text.startswith("https://a.example/x，https://a.example/?q=a**b**c，请稍候")
+    assert 'href="https://a.example/?q=a**b**c"' in made.html
+
+
 @pytest.mark.parametrize(
     ("mail", "html"),
     [
@@ -58,8 +65,9 @@ def test_what_is_written_cannot_script_a_reader() -> None:
 
 def test_a_confirmation_carries_its_link_once_in_each_part() -> None:
     """The link stands where the text asks for it, as a link in HTML, and nothing else is offered."""
-    link = "https://status.demo.example/confirm/a.b"
+    link = "https://status.demo.example/confirm/_a_.b"
     made = letter.confirmation("en", "Confirm", "Open {link} please. {{7*7}}", "Demo", link)
     assert made.text == f"Open {link} please. {{{{7*7}}}}"
     assert f'href="{link}"' in made.html
+    assert f">{link}</a>" in made.html
     assert UNSUBSCRIBE_SLOT not in made.html
