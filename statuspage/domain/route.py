@@ -83,22 +83,25 @@ def derive(
     now: datetime,
     stale_after: timedelta = STALE_AFTER,
 ) -> RouteState:
-    """The state to show now. `broken` maps each broken dependency to the moment since which it is broken.
+    """The state to show now. `broken` maps each broken dependency to the last moment at which something broke it.
 
     A route that fails without a broken dependency is down, checked or not: saying so can cost nobody money. Every other
-    claim needs a check not older than `stale_after`, else the answer is unknown. A person's check made after the break
-    stands; a probe sees only the front door, so it can make the derived state worse but not better.
+    claim needs a check that is neither older than `stale_after` nor from before the break, else the answer is unknown;
+    that a route was down stands all the same, for no break mends it. A person's check made after the break stands; a
+    probe sees only the front door, so it can make the derived state worse but not better.
     """
-    breaks = [since for name, since in broken.items() if name in depends_on]
+    breaks = [since for name, since in broken.items() if name in depends_on and behaviour is not Behaviour.INDEPENDENT]
     fallen = _FALLS_TO[behaviour] if breaks else RouteState.WORKS
-    fresh = check if check is not None and now - check.checked_at <= stale_after else None
-    if fresh is not None and fresh.source is RouteSource.MANUAL and all(fresh.checked_at >= since for since in breaks):
-        return fresh.state
+    seen = check if check is not None and now - check.checked_at <= stale_after else None
+    if seen is not None and seen.state is not RouteState.DOWN and any(seen.checked_at < since for since in breaks):
+        seen = None
+    if seen is not None and seen.source is RouteSource.MANUAL:
+        return seen.state
     if fallen is RouteState.DOWN:
         return RouteState.DOWN
-    if fresh is None or fresh.state is RouteState.UNKNOWN:
+    if seen is None or seen.state is RouteState.UNKNOWN:
         return RouteState.UNKNOWN
-    return max(fresh.state, fallen, key=_ORDER.__getitem__)
+    return max(seen.state, fallen, key=_ORDER.__getitem__)
 
 
 def show_order(state: RouteState) -> int:

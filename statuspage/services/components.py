@@ -176,16 +176,36 @@ def apply(session: Session, incident: Incident, update_id: int | None, at: datet
 
 
 def broken_dependencies(session: Session) -> dict[str, datetime]:
-    """dependency → since when it is broken, from the components that provide it and fail now."""
+    """dependency → when it was last broken, from the components that provide it and fail now.
+
+    An incident counts from its declaration, though another may have broken the same before it: what somebody saw in
+    between says nothing of the newer one.
+    """
     query = select(Component.id, Component.provides, Component.updated_at).where(
         Component.provides.is_not(None), Component.state.in_(BREAKING)
     )
+    declared = _last_declared(session)
     broken: dict[str, datetime] = {}
     for component_id, provides, updated_at in session.execute(query).all():
         since = _broken_since(session, component_id) or updated_at
         if provides is not None:
-            broken[provides] = min(since, broken.get(provides, since))
+            broken[provides] = max(since, declared.get(component_id, since), broken.get(provides, since))
     return broken
+
+
+def _last_declared(session: Session) -> dict[int, datetime]:
+    """component row id → when the newest of the public incidents that hold it down was declared."""
+    query = (
+        select(IncidentComponent.component_id, func.max(Incident.declared_at))
+        .join(Incident, Incident.id == IncidentComponent.incident_id)
+        .where(
+            IncidentComponent.current.in_(BREAKING),
+            Incident.publication == Publication.PUBLISHED,
+            Incident.state.in_(OPEN),
+            Incident.drill.is_(False),
+        )
+    )
+    return dict(session.execute(query.group_by(IncidentComponent.component_id)).all())
 
 
 def _broken_since(session: Session, component_id: int) -> datetime | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -37,7 +38,9 @@ def check(state: RouteState, minutes_ago: int, source: RouteSource = RouteSource
         (check(S.WORKS, 5), Behaviour.FAILS, {}, S.WORKS),
         (check(S.WORKS, 31), Behaviour.FAILS, {}, S.UNKNOWN),
         (None, Behaviour.INDEPENDENT, {}, S.UNKNOWN),
-        (check(S.WORKS, 25), Behaviour.QUEUES, BROKEN, S.WORKS_DELAYED),
+        (check(S.WORKS, 25), Behaviour.QUEUES, BROKEN, S.UNKNOWN),
+        (check(S.DOWN, 25), Behaviour.QUEUES, BROKEN, S.DOWN),
+        (check(S.WORKS, 25, RouteSource.PROBE), Behaviour.QUEUES, BROKEN, S.UNKNOWN),
         (check(S.WORKS, 25), Behaviour.FAILS, BROKEN, S.DOWN),
         (None, Behaviour.FAILS, BROKEN, S.DOWN),
         (None, Behaviour.QUEUES, BROKEN, S.UNKNOWN),
@@ -72,6 +75,37 @@ def test_nothing_is_said_to_work_on_a_stale_check(seen: RouteCheck | None, behav
     state = derive(seen, ("billing_core",), behaviour, BROKEN if broken else {}, NOW)
     if seen is None or NOW - seen.checked_at > STALE_AFTER:
         assert state in (S.UNKNOWN, S.DOWN)
+
+
+def _failing(since: Mapping[str, int]) -> dict[str, datetime]:
+    return {name: NOW - timedelta(minutes=minutes) for name, minutes in since.items()}
+
+
+breaks = st.dictionaries(st.sampled_from(["billing_core", "bank", "shop_pos"]), st.integers(0, 60)).map(_failing)
+NEEDED = ("billing_core", "bank")
+
+
+@given(checks, st.sampled_from([Behaviour.QUEUES, Behaviour.FAILS]), breaks)
+def test_a_check_from_before_the_break_is_asked_for_again(
+    seen: RouteCheck | None, behaviour: Behaviour, broken: dict[str, datetime]
+) -> None:
+    """A check made before the last thing it depends on broke counts no more than none; that it was down stands."""
+    last = max((since for name, since in broken.items() if name in NEEDED), default=None)
+    if seen is None or last is None or seen.checked_at >= last:
+        return
+    state = derive(seen, NEEDED, behaviour, broken, NOW)
+    assert state not in USABLE
+    assert state in (S.DOWN, derive(None, NEEDED, behaviour, broken, NOW))
+
+
+@given(st.sampled_from(RouteState), st.sampled_from(Behaviour), breaks, st.integers(0, 30))
+def test_a_persons_check_after_every_break_counts(
+    state: RouteState, behaviour: Behaviour, broken: dict[str, datetime], minutes: int
+) -> None:
+    """What somebody has seen since is shown as it was seen, whatever else is broken by then."""
+    seen = check(state, minutes)
+    needed = [name for name in NEEDED if name not in broken or broken[name] <= seen.checked_at]
+    assert derive(seen, needed, behaviour, broken, NOW) is state
 
 
 def test_what_works_is_shown_first() -> None:

@@ -9,11 +9,13 @@ from sqlalchemy.orm import Session
 
 from statuspage.db import transaction
 from statuspage.domain.errors import NotAllowed, NotFound, RuleError
+from statuspage.domain.playbook import RowState
 from statuspage.domain.route import RouteKind, RouteSource, RouteState
-from statuspage.services import routes
+from statuspage.models import Incident
+from statuspage.services import playbook, routes
 from statuspage.services.actor import CLI
 from tests.databases import NOW
-from tests.services.world import World
+from tests.services.world import OPERATOR, World, tell
 
 WORKS = RouteState.WORKS
 
@@ -55,6 +57,30 @@ def test_probe_cannot_talk_a_queue_away(world: World) -> None:
         assert _state(session, "bank_transfer", world) is WORKS
         shown = [one.state for one in routes.list_routes(session, world.clock.now())]
         assert shown[:2] == [WORKS, RouteState.WORKS_DELAYED]
+
+
+def test_a_new_incident_asks_for_the_checks_again(world: World) -> None:
+    """Another incident held the same service before: what was seen then says nothing of the one declared since, on the
+    board and in the playbook's row; seen again, it counts."""
+    with transaction(world.sessions) as session:
+        engineer = world.actor(session, "engineer")
+        world.declare(session, engineer)
+        world.clock.advance(timedelta(minutes=28))
+        _say(session, world, "sbp_qr", WORKS)
+        assert _state(session, "sbp_qr", world) is WORKS
+        world.clock.advance(timedelta(minutes=2))
+        suspension = world.declare(session, engineer, started_at=world.clock.now() - timedelta(minutes=20))
+        assert _state(session, "sbp_qr", world) is RouteState.UNKNOWN
+        tell(session, suspension, world.clock)
+        assert _ways(session, suspension, world) is RowState.OPEN
+        _say(session, world, "sbp_qr", RouteState.WORKS_DELAYED)
+        assert _state(session, "sbp_qr", world) is RouteState.WORKS_DELAYED
+        assert _ways(session, suspension, world) is RowState.DONE
+
+
+def _ways(session: Session, incident: Incident, world: World) -> RowState:
+    listed = playbook.rows(session, incident, OPERATOR, world.clock.now())
+    return next(row.state for row in listed if row.key == "payment_routes")
 
 
 def test_older_check_changes_nothing(world: World) -> None:
