@@ -26,6 +26,7 @@ from notifiers.base import (
     Receipt,
 )
 from notifiers.keywords import keyword
+from notifiers.twilio_account import TwilioAccount
 from notifiers.twilio_codes import STATES, verdict
 
 STATUS_PATH = "/callbacks/twilio/status"
@@ -64,9 +65,10 @@ class TwilioCallbacks:
     """Checks and reads Twilio's webhooks. `base_url` is the public address: the signature covers the URL as Twilio
     called it, which a process behind a proxy cannot see."""
 
-    def __init__(self, provider: str, auth_token: str, base_url: str) -> None:
+    def __init__(self, provider: str, account: TwilioAccount, base_url: str) -> None:
         self._provider = provider
-        self._validator = RequestValidator(auth_token)
+        self._validator = RequestValidator(account.auth_token)
+        self._account_sid = account.account_sid
         self._base_url = base_url.rstrip("/")
 
     def status_url(self, delivery_id: int, attempt: int) -> str:
@@ -74,11 +76,14 @@ class TwilioCallbacks:
         return f"{self._base_url}{STATUS_PATH}?d={delivery_id}&a={attempt}"
 
     def parse(self, request: CallbackRequest) -> list[Receipt | Inbound]:
-        """Raises `BadSignature`, also for a missing header, on which the SDK's validator would fail with TypeError."""
+        """Raises `BadSignature`, also for a missing header, on which the SDK's validator would fail with TypeError, and
+        for news of another account, which a token shared by mistake would let in."""
         form = Form(request.body)
         signature = request.header(SIGNATURE_HEADER)
         algorithm = get_signature_algorithm(request.header(SIGNATURE_SETTINGS_HEADER))
         if not signature or not self._validator.validate(self._url(request), form, signature, algorithm):
+            raise BadSignature(self._provider)
+        if form.get("AccountSid") not in {"", self._account_sid}:
             raise BadSignature(self._provider)
         if request.path == INBOUND_PATH:
             return [self._inbound(form, request)]

@@ -67,7 +67,7 @@ class TwilioSms:
         self._account = account
         self._answer_seconds = answer_seconds
         self._now = now
-        self._webhooks = TwilioCallbacks(NAME, account.auth_token, public_url)
+        self._webhooks = TwilioCallbacks(NAME, account, public_url)
         self._sender = (
             {"messaging_service_sid": account.messaging_service_sid}
             if account.messaging_service_sid

@@ -6,11 +6,12 @@ import pytest
 
 from notifiers.base import BadSignature, CallbackRequest, Channel, Failure, Inbound, Keyword, Receipt
 from notifiers.standins.twilio_webhooks import signature
+from notifiers.twilio_account import TwilioAccount
 from notifiers.twilio_callbacks import ANSWERS, INBOUND_PATH, STATUS_PATH, TwilioCallbacks
 from notifiers.twilio_codes import CODES, STATES, refusal
 from tests.notifiers.letters import NOW, PUBLIC, TOKEN
 
-CALLBACKS = TwilioCallbacks("twilio", TOKEN, PUBLIC + "/")
+CALLBACKS = TwilioCallbacks("twilio", TwilioAccount("AC1", TOKEN), PUBLIC + "/")
 QUERY = "d=41&a=2"
 
 
@@ -85,6 +86,14 @@ def test_a_forged_status_is_refused(request_: CallbackRequest) -> None:
     """Neither the address, the query, the body nor the algorithm can be changed under a signature."""
     with pytest.raises(BadSignature):
         CALLBACKS.parse(request_)
+
+
+def test_news_of_another_account_is_refused() -> None:
+    """Rightly signed, but not of the account that we send by; without an account's name the signature decides."""
+    for path in (STATUS_PATH, INBOUND_PATH):
+        with pytest.raises(BadSignature):
+            CALLBACKS.parse(_request(_status("sent", AccountSid="AC2"), path))
+    assert _receipt(_request({"MessageSid": "SM1", "MessageStatus": "sent"})).state == "sent"
 
 
 def test_repeated_and_unknown_fields_are_part_of_the_signature() -> None:
