@@ -162,6 +162,7 @@ def _route(words: Vocabulary, written: Wordings, found: RouteNow) -> RouteView:
         receipt_needed=row.receipt_needed,
         segments=words.named(row.segments, words.segments),
         regions=words.named(row.regions, words.regions),
+        key=row.key,
     )
 
 

@@ -16,6 +16,7 @@ from feedgen.feed import FeedGenerator
 from markupsafe import Markup
 
 from statuspage.domain.incident import cause_told
+from statuspage.publish import gist
 from statuspage.publish.promises import of_incident
 from statuspage.publish.reader import Reader
 from statuspage.publish.view import IncidentView, UpdateView
@@ -192,6 +193,9 @@ def _told(reader: Reader, incident: IncidentView, update: UpdateView) -> Markup:
     ]
     if note:
         parts.append(Markup("<p><small>{}</small></p>").format(note))
+    if incident.is_open and update is incident.updates[0]:
+        # Below the newest words alone, and without a date of its own: a way to pay that was checked again wakes nobody.
+        parts.append(gist.html(Reader(reader.view, reader.locale, kept=True), incident))
     return Markup("").join(parts)
 
 

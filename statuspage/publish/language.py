@@ -13,10 +13,14 @@ from statuspage.publish.view import PageView, Text, Words
 
 
 class Language:
-    """Knows of the view what every sentence needs: the operator, and when the page was made."""
+    """Knows of the view what every sentence needs: the operator, and when the page was made.
 
-    def __init__(self, view: PageView, locale: str) -> None:
+    `kept` is for words that are read on later days too: there every time carries its day, also that of `today`.
+    """
+
+    def __init__(self, view: PageView, locale: str, *, kept: bool = False) -> None:
         self.view = view
+        self.today = None if kept else view.as_of
         self.locale = locale
         self.tag = i18n.LANGUAGE_TAGS[locale]
         self.moments = i18n.Moments(locale, ZoneInfo(view.operator.time_zone), view.as_of)

@@ -122,7 +122,7 @@ class Reader(Language):
         if found.due is None:
             said = self.t(f"crediting.{found.kind}")
         else:
-            said = self.t(f"crediting.{found.kind}_by", time=self.by(found.due, beside=self.view.as_of))
+            said = self.t(f"crediting.{found.kind}_by", time=self.by(found.due, beside=self.today))
         return escape(self.gap).join([said, self.t("crediting.no_way")]) if found.no_way else said
 
     @property
@@ -158,24 +158,25 @@ class Reader(Language):
         if route.state is RouteState.UNKNOWN:
             if route.checked_at is None:
                 return self.plain("route.unchecked")
-            checked = self.moments.clock(route.checked_at, beside=self.view.as_of)
+            checked = self.moments.clock(route.checked_at, beside=self.today)
             return self.plain("route.unchecked_since", time=self.moments.zoned(checked, route.checked_at))
-        due = self._waits_until(route)
+        due = self.waits_until(route)
         if due is not None:
-            said = self.moments.by(due, beside=self.view.as_of)
+            said = self.moments.by(due, beside=self.today)
             return self.plain("route.credited_by", time=self.moments.zoned(said, due))
         return self.plain(f"route.{_CREDIT[route.kind][route.state]}")
 
-    def _waits_until(self, route: RouteView) -> datetime | None:
+    def waits_until(self, route: RouteView) -> datetime | None:
         """By when a payment made now this way is credited, if it is one that waits for the repair."""
         waits = route.kind is RouteKind.PAYMENT and route.state is RouteState.WORKS_DELAYED
         found = self.crediting
         return found.due if waits and found is not None and found.kind is CreditingKind.ACCEPTED else None
 
-    def limits(self, route: RouteView) -> str:
-        """Whom or where a route is for, when not for everybody."""
-        whom = i18n.listed(self.locale, [self.say(one) for one in route.segments])
-        return self.separator.join(part for part in (whom, self.names(route.regions, proper=True)) if part)
+    def limits(self, what: RouteView | IncidentView) -> str:
+        """Where it is and whom it is for; empty when that is everywhere and everybody."""
+        where = self.names(what.regions, proper=True)
+        whom = i18n.listed(self.locale, [self.say(one) for one in what.segments])
+        return self.plain("headline.only_both", where=where, whom=whom) if where and whom else where or whom
 
     def checked(self, route: RouteView) -> datetime | None:
         """When somebody last saw that it is as the page tells."""

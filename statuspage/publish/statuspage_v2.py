@@ -1,18 +1,18 @@
 """The page as `/api/v2/*.json`, in the shape that status-page clients read (shapes captured from live pages).
 
 One table maps our states to the outside: `restored_catching_up` reads as `monitoring`. Arrays are never null; times are
-ISO 8601 UTC with milliseconds.
+ISO 8601 UTC with milliseconds. What these clients have no field for stands in the summary under its own key, `now`.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 from statuspage.domain.component import Indicator, worst
 from statuspage.domain.incident import IncidentState
 from statuspage.publish.headline import overall
+from statuspage.publish.now import maybe, now, stamp
 from statuspage.publish.reader import Reader
 from statuspage.publish.view import ComponentView, GroupView, IncidentView, UpdateView
 
@@ -54,6 +54,7 @@ def documents(reader: Reader) -> dict[str, bytes]:
             "incidents": unresolved,
             "scheduled_maintenances": [],
             "status": status,
+            "now": now(reader),
         },
         "status": {"page": page, "status": status},
         "components": {"page": page, "components": components},
@@ -139,8 +140,8 @@ def _incident(reader: Reader, incident: IncidentView) -> Document:
         "status": OUTSIDE_STATE[incident.state],
         "created_at": stamp(incident.created_at),
         "updated_at": stamp(incident.updated_at),
-        "monitoring_at": _maybe(incident.monitoring_at or incident.restored_at),
-        "resolved_at": _maybe(incident.resolved_at),
+        "monitoring_at": maybe(incident.monitoring_at or incident.restored_at),
+        "resolved_at": maybe(incident.resolved_at),
         "impact": incident.impact.value,
         "shortlink": reader.absolute(f"/incidents/{incident.id}"),
         "started_at": stamp(incident.started_at),
@@ -184,11 +185,3 @@ def _changes(reader: Reader, update: UpdateView) -> list[Document]:
                 }
             )
     return rows
-
-
-def stamp(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _maybe(at: datetime | None) -> str | None:
-    return stamp(at) if at else None

@@ -160,6 +160,7 @@ class DayState:
 
     day: date
     worst: ComponentState
+    key: str = ""
     minutes: int = 0
 
 

@@ -25,7 +25,7 @@ def read(name: str, view: PageView = views.OUTAGE) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "keys"),
     [
-        ("summary", ["page", "components", "incidents", "scheduled_maintenances", "status"]),
+        ("summary", ["page", "components", "incidents", "scheduled_maintenances", "status", "now"]),
         ("status", ["page", "status"]),
         ("components", ["page", "components"]),
         ("incidents", ["page", "incidents"]),
@@ -36,7 +36,7 @@ def read(name: str, view: PageView = views.OUTAGE) -> dict[str, Any]:
     ],
 )
 def test_each_document_has_the_top_level_keys_clients_know(name: str, keys: list[str]) -> None:
-    """The eight documents have exactly the keys that captured pages have."""
+    """The eight documents have exactly the keys that captured pages have, the summary `now` after them."""
     assert list(read(name)) == keys
 
 
