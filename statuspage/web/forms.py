@@ -23,6 +23,7 @@ from statuspage.services import idempotency
 from statuspage.web.wiring import now, wiring
 
 KEY = "once"
+BOXES = "boxes"
 _KEY_FORM = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _UNREPEATED = frozenset({KEY, "csrf_token"})
 LONGEST_TEXT = 10_000
@@ -160,8 +161,9 @@ def given(name: str, default: object = "") -> str:
 
 
 def ticked(name: str, default: Collection[str] = ()) -> Collection[str]:
-    """The boxes that the refused form had ticked; `default` on a fresh one."""
-    return request.form.getlist(name) if request.method == "POST" else default
+    """The boxes that the refused form had ticked; `default` on a fresh one, and where another form was refused: boxes
+    that nobody ticked are not sent, so `BOXES` says that they were there."""
+    return request.form.getlist(name) if name in request.form.getlist(BOXES) else default
 
 
 def once() -> Markup:

@@ -11,13 +11,14 @@ from sqlalchemy import select
 from notifiers.base import Channel
 from statuspage.clock import FrozenClock
 from statuspage.db import Sessions, transaction
+from statuspage.domain.incident import CauseCategory
 from statuspage.i18n import gettext
 from statuspage.models import Incident
 from statuspage.services import campaigns
 from statuspage.services.actor import CLI
 from tests.web.site import Browser, declare
 
-pytestmark = pytest.mark.usefixtures("operator")
+pytestmark = pytest.mark.usefixtures("operator", "told_people")
 LogIn = Callable[[str], Browser]
 
 
@@ -50,3 +51,23 @@ def test_an_end_notice_is_warned_of_where_it_is_released(
         assert f'href="/console/incidents/{other}"' in before
     for address in (f"/console/campaigns/{notice}", f"/console/campaigns/{notice}/preview"):
         assert warning not in engineer.get(address).text
+
+
+def test_what_waits_for_legal_is_not_offered_for_release(
+    engineer: Browser, sessions: Sessions, clock: FrozenClock
+) -> None:
+    """The preview says for whom it waits and has no button; a release from a page of before is refused, said once, and
+    the form of the campaign still holds what is stored."""
+    address = f"/console/campaigns/{_drafted(sessions, declare(engineer), 'outage', clock.now())}"
+    release = f'action="{address}/request-approval"'
+    assert release in engineer.get(f"{address}/preview").text
+    before = engineer.page
+    with transaction(sessions) as session:
+        session.scalars(select(Incident)).one().cause = CauseCategory.SECURITY
+    waits = gettext("en", "console.refusal.campaign_words_not_approved")
+    page = engineer.get(f"{address}/preview").text
+    assert (release in page, page.count(waits)) == (False, 1)
+    engineer.page = before
+    refused = engineer.post(f"{address}/request-approval")
+    assert (refused.status_code, refused.text.count(waits)) == (403, 1)
+    assert engineer.filled(f"{address}/edit")["channels"] == ["sms"]

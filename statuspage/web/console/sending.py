@@ -45,6 +45,8 @@ def _preview(public_id: str, error: RuleError | None) -> str:
         found = previews.preview(session, campaign, settings, now=now(), anew=True)
         alone = max(0, settings.break_glass_cap - approval.released_alone(session, campaign))
         others = still_broken(session, campaign)
+        drafted = campaign_texts.draft(session, campaign)
+        words_wait = campaign.state in EDITABLE and words.message_waits(session, campaign.incident_id, drafted.values())
     editable = campaign.state in EDITABLE
     return shell.render(
         "console/campaigns/preview.html",
@@ -53,6 +55,7 @@ def _preview(public_id: str, error: RuleError | None) -> str:
         preview=found,
         earlier=found.earlier,
         still_broken=others,
+        words_wait=words_wait,
         missing=gaps.gathered(found.texts.missing),
         samples=samples.samples(found.texts.bodies, settings),
         editable=editable,
