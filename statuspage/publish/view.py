@@ -152,6 +152,7 @@ class RouteView:
     receipt_needed: bool = False
     segments: tuple[Words, ...] = ()
     regions: tuple[Words, ...] = ()
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,6 @@ class DayState:
 
     day: date
     worst: ComponentState
-    key: str = ""
     minutes: int = 0
 
 
