@@ -60,8 +60,10 @@ def ivr(reader: Reader) -> str:
         parts.append(_say(locale, form, **spoken))
     if reader.pay_once:
         parts.append(_say(locale, "ivr.twice"))
-        working = _routes(reader, RouteState.WORKS)
-        parts.append(_say(locale, "ivr.ways", names=working) if working else None)
+        parts += [
+            _ways(reader, "ivr.ways", RouteState.WORKS),
+            _ways(reader, "ivr.ways_delayed", RouteState.WORKS_DELAYED),
+        ]
     due = _due(reader)
     if due is not None:
         parts.append(_say(locale, "ivr.next", **_spoken(reader, due)))
@@ -71,7 +73,6 @@ def ivr(reader: Reader) -> str:
 def shop(reader: Reader) -> str:
     """A notice to print and hang on the door, one fact a line."""
     locale = reader.locale
-    works, down = _routes(reader, RouteState.WORKS), _routes(reader, RouteState.DOWN)
     lines = [
         _say(locale, "shop.title", operator=reader.view.operator.name),
         "",
@@ -79,8 +80,9 @@ def shop(reader: Reader) -> str:
         _also(reader),
         _promise(reader),
         _twice(reader),
-        _say(locale, "shop.works", names=works) if works else None,
-        _say(locale, "shop.down", names=down) if down else None,
+        _ways(reader, "shop.works", RouteState.WORKS),
+        _ways(reader, "shop.delayed", RouteState.WORKS_DELAYED),
+        _ways(reader, "shop.down", RouteState.DOWN),
         _next(reader),
         _phone(reader),
         "",
@@ -145,10 +147,12 @@ def _phone(reader: Reader) -> str | None:
     return _say(reader.locale, "phone", phone=phone) if phone else None
 
 
-def _routes(reader: Reader, state: RouteState) -> str:
+def _ways(reader: Reader, key: str, state: RouteState) -> str | None:
+    """The sentence `key` about every way to pay that is in `state`; nothing when none is."""
     chosen = [route for route in reader.routes(RouteKind.PAYMENT) if route.state is state]
     named = [f"{reader.say(route.name)} {route.code}" if route.code else reader.say(route.name) for route in chosen]
-    return i18n.gettext(reader.locale, "moments.list_separator").join(named)
+    names = i18n.gettext(reader.locale, "moments.list_separator").join(named)
+    return _say(reader.locale, key, names=names) if names else None
 
 
 def _spoken(reader: Reader, at: datetime) -> dict[str, str]:

@@ -11,9 +11,10 @@ import pytest
 import statuspage
 from statuspage.domain.component import ComponentState
 from statuspage.domain.route import RouteKind, RouteState
-from statuspage.i18n import KNOWN_LOCALES
+from statuspage.i18n import KNOWN_LOCALES, gettext
 from statuspage.publish.html import page
 from statuspage.publish.reader import Reader
+from statuspage.publish.texts import short_texts
 from statuspage.publish.view import PageView
 from tests.publish import golden, views
 
@@ -133,3 +134,15 @@ def test_a_time_of_checking_is_said_once() -> None:
     pay = said(views.OUTAGE, "pay")
     assert "Our shops not checked since 11:20 MSK\nOnly: Moscow.\n" in pay
     assert pay.count("11:20") == 1
+
+
+@pytest.mark.parametrize("locale", KNOWN_LOCALES)
+def test_voice_and_shop_name_the_ways_that_are_credited_later(locale: str) -> None:
+    """The notice in our own shop names that shop, also where no way is credited at once; the SMS stays short."""
+    view = with_states(views.OUTAGE, Our_shops=RouteState.WORKS_DELAYED, Bank_app=RouteState.DOWN)
+    said = short_texts(Reader(view, locale))
+    names = gettext(locale, "moments.list_separator").join(view.routes[at].name[locale].body for at in (1, 4))
+    assert gettext(locale, "text.ivr.ways_delayed", names=names) in said["ivr"]
+    assert gettext(locale, "text.shop.delayed", names=names) in said["shop"]
+    assert gettext(locale, "text.shop.works", names="").rstrip() not in said["shop"]
+    assert names not in said["sms"] + said["ussd"]
