@@ -136,6 +136,7 @@ def test_security_is_taken_back_by_legal_only(world: World) -> None:
 
 
 def test_a_cause_that_is_set_right_is_named_in_the_audit(world: World) -> None:
+    """Both the new one and the one it was: who said when that it is, or is not, security."""
     with transaction(world.sessions) as session:
         engineer = world.actor(session, "engineer")
         incident = world.declare(session, engineer)
@@ -176,6 +177,7 @@ def test_what_runs_stops_when_the_cause_becomes_security(world: World) -> None:
 
 
 def test_drafted_words_changed_while_they_were_read_are_not_approved(world: World) -> None:
+    """Nor are they without saying what was read."""
     with transaction(world.sessions) as session:
         engineer, legal = world.actor(session, "engineer"), world.person(session, "legal")
         incident = world.declare(session, engineer, "security_suspension")
