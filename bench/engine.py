@@ -27,7 +27,8 @@ from statuspage.jobs.sender import Sender
 LIMIT = 0.3
 WINDOW = 256
 CLAIM = 1_000
-NOW = "2026-01-01 00:00:00.000000"
+NOW = f"{SystemClock().now():%F %T.%f}"
+"""Of late, so that everything is still worth sending."""
 LEASE = "2099-01-01 00:00:00.000000"
 
 

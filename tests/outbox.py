@@ -199,9 +199,13 @@ class World:
         key: str = "outage",
         channels: tuple[Channel, ...] = tuple(Channel),
         now: datetime = NOW,
+        validity: timedelta | None = None,
     ) -> str:
         """Draft, approve and start; the campaign's public id."""
         public_id = self.draft(incident, key, channels, now)
+        if validity is not None:
+            with transaction(self.sessions) as session:
+                campaigns.get_campaign(session, public_id).validity_seconds = int(validity.total_seconds())
         self.approve_and(public_id, configured, now)
         self.start_approved(public_id, now)
         return public_id

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     BREAK_GLASS_CAP = "break_glass_cap"
     ERASED = "erased"
     END_TOLD = "end_told"
+    PAST_VALIDITY = "past_validity"
 
 
 _S = DeliveryState

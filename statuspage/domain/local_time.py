@@ -55,6 +55,11 @@ def leave(moment: datetime, zone: ZoneInfo, start: time, end: time) -> datetime 
     return next(instant for instant in _readings(moment, zone, end) if not within(instant, zone, start, end))
 
 
+def enter(moment: datetime, zone: ZoneInfo, start: time, end: time) -> datetime:
+    """When the window begins next, in UTC, after a `moment` outside it. `start` and `end` differ."""
+    return next(instant for instant in _readings(moment, zone, start) if within(instant, zone, start, end))
+
+
 def _readings(moment: datetime, zone: ZoneInfo, wall: time) -> Iterator[datetime]:
     day = moment.astimezone(zone).date()
     for offset in range(4):

@@ -59,24 +59,25 @@ class Composer:
         return words.segments.get(self._shown(words.sms, row.locale), 1)
 
     def messages(
-        self, facts: CampaignFacts, words: Words, channel: Channel, rows: Sequence[Claimed]
+        self, facts: CampaignFacts, words: Words, channel: Channel, rows: Sequence[Claimed], left: Mapping[int, int]
     ) -> list[Message]:
-        """One for each of `rows`, whose attempt is the one that begins now."""
+        """One for each of `rows`, whose attempt is the one that begins now. `left`: delivery id → for how many seconds
+        more it is worth sending."""
         if channel is Channel.SMS:
-            name, valid = facts.public_id, facts.validity_seconds
+            name = facts.public_id
             bodies = {row.locale: words.sms[self._shown(words.sms, row.locale)] for row in rows}
             return [
                 Message(
                     row.id, row.attempt + 1, channel, row.address, row.locale, bodies[row.locale], name,
-                    None, None, None, valid,
+                    None, None, None, left[row.id],
                 )
                 for row in rows
             ]
         if facts.kind is CampaignKind.CONFIRMATION:
-            return [self._confirmation(facts, words, row) for row in rows]
-        return [self._mail(facts, words, row) for row in rows]
+            return [self._confirmation(facts, words, row, left[row.id]) for row in rows]
+        return [self._mail(facts, words, row, left[row.id]) for row in rows]
 
-    def _mail(self, facts: CampaignFacts, words: Words, row: Claimed) -> Message:
+    def _mail(self, facts: CampaignFacts, words: Words, row: Claimed, left: int) -> Message:
         made = words.letters[self._shown(words.letters, row.locale)]
         return Message(
             row.id,
@@ -89,10 +90,10 @@ class Composer:
             made.subject,
             made.html,
             self._links.unsubscribe(Channel.EMAIL.value, row.address_hash),
-            facts.validity_seconds,
+            left,
         )
 
-    def _confirmation(self, facts: CampaignFacts, words: Words, row: Claimed) -> Message:
+    def _confirmation(self, facts: CampaignFacts, words: Words, row: Claimed, left: int) -> Message:
         locale = self._shown(words.mails, row.locale)
         link = self._links.confirm(row.dedupe)
         made = letter.confirmation(locale, words.subjects[locale], words.mails[locale], self._operator, link)
@@ -107,7 +108,7 @@ class Composer:
             made.subject,
             made.html,
             None,
-            facts.validity_seconds,
+            left,
         )
 
     def _read(self, session: Session, facts: CampaignFacts) -> Words:

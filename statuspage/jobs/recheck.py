@@ -36,7 +36,8 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class Held:
-    """Why a delivery does not go now: for good (`suppressed`, with its reason), or `pending` until `not_before`."""
+    """Why a delivery does not go now: for good (`suppressed` or `expired`, with its reason), or `pending` until
+    `not_before`."""
 
     id: int
     state: DeliveryState

@@ -20,6 +20,7 @@ from statuspage.jobs.claim import Claimed
 from statuspage.jobs.options import EngineOptions
 from statuspage.jobs.turn import Means
 from statuspage.jobs.window import facts_of
+from statuspage.jobs.worth import seconds_left
 from statuspage.models import Campaign, Delivery, Incident
 from statuspage.services import counts, leases, outbox, receipts
 from statuspage.services.leases import Held
@@ -102,8 +103,9 @@ def due(session: Session, means: Means, channel: Channel, *, now: datetime) -> l
             delivery.time_zone,
             delivery.dedupe,
         )
-        body = means.composer.messages(facts, words, channel, [row])[0].body
-        true = overtaken(campaign.kind, incident, publication) is None
+        left = seconds_left(facts, channel, [row], means.options, now=now)
+        body = means.composer.messages(facts, words, channel, [row], left)[0].body
+        true = overtaken(campaign.kind, incident, publication) is None and left[row.id] > 0
         resend = channel in facts.resend_unknown and campaign.state is CampaignState.RUNNING and true
         since = delivery.sending_at or delivery.not_before
         asked = Query(delivery.id, delivery.attempt, row.address, text_hash(body), since, delivery.provider_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from notifiers import base
 from notifiers.base import Accepted, Channel, Failure, Message, NotifierError
 from statuspage.db import is_sqlite
-from statuspage.domain.campaign import GIVE_UP_AFTER, CampaignKind
+from statuspage.domain.campaign import CampaignKind
 from statuspage.domain.consent import after_failure
-from statuspage.domain.delivery import DeliveryState, next_attempt
+from statuspage.domain.delivery import FINAL, DeliveryState, Reason, next_attempt
 from statuspage.jobs.claim import CampaignFacts
 from statuspage.jobs.options import EngineOptions
 from statuspage.services import counts, receipts, suppressions
@@ -76,7 +76,8 @@ def settle(
 
 
 def verdict(one: Settled, channel: Channel, error: NotifierError, options: EngineOptions, now: datetime) -> Verdict:
-    """The rule: unknown is not tried again by itself, not begun is tried at once, the rest goes by the retry table."""
+    """The rule: unknown is not tried again by itself, not begun is tried at once, the rest goes by the retry table, as
+    long as the message is worth sending."""
     if error.sent == "unknown":
         return Verdict(DeliveryState.UNKNOWN, not_before=now + options.reconcile_after[0])
     if error.reason is Failure.NOT_STARTED:
@@ -89,13 +90,15 @@ def verdict(one: Settled, channel: Channel, error: NotifierError, options: Engin
         error.reason,
         one.message.attempt,
         now,
-        now + GIVE_UP_AFTER,
+        now + timedelta(seconds=one.message.valid_for or 0),
         permanent=error.permanent,
         retry_after=error.retry_after,
         key=one.message.delivery_id,
     )
     if again is not None:
         return Verdict(DeliveryState.PENDING, not_before=again)
+    if error.reason is Failure.EXPIRED:
+        return Verdict(DeliveryState.EXPIRED, Reason.PAST_VALIDITY.value)
     return Verdict(DeliveryState.FAILED, error.reason.value)
 
 
@@ -197,7 +200,7 @@ def _note(
     owner: str,
     now: datetime,
 ) -> None:
-    final = found.state is DeliveryState.FAILED
+    final = found.state in FINAL
     code = None if error.code is None else error.code[:20]
     work.updates.append(
         {

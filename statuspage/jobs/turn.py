@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from notifiers.base import Accepted, Channel, Message, NotifierError
+from notifiers.base import Accepted, Channel, Failure, Message, NotifierError
 from statuspage.clock import Clock
 from statuspage.db import Sessions
 from statuspage.jobs import rate
@@ -20,6 +20,7 @@ from statuspage.jobs.options import EngineOptions
 from statuspage.jobs.settle import Settled, settle
 from statuspage.jobs.turnstile import Turnstile
 from statuspage.jobs.window import facts_of, mark
+from statuspage.jobs.worth import seconds_left
 from statuspage.services import campaign_course, counts
 from statuspage.services.rows import moment
 
@@ -149,17 +150,19 @@ class Turn:
     def _mark(self, session: Session, hand: InHand, room: int, moves: counts.Moves, now: datetime) -> Next:
         means, facts = self._means, hand.facts
         rows = hand.rows[:room]
+        left = seconds_left(facts, self._channel, rows, means.options, now=now)
         if self._channel is Channel.SMS and means.options.sms_rate:
-            costs = [means.composer.segments(hand.words, row) for row in rows]
+            # What is past its time is not handed over, so the pace does not keep it waiting.
+            costs = [means.composer.segments(hand.words, row) if left[row.id] else 0 for row in rows]
             rows = rows[: rate.allow(session, self._channel, costs, means.options.sms_rate, now=now)]
             if not rows:
                 return Next(waits=True)
-        marked = mark(session, facts, self._channel, rows, means.owner, means.options, moves, now=now)
+        marked = mark(session, facts, self._channel, rows, left, means.owner, means.options, moves, now=now)
         if marked.stopped:
             release(session, [row.id for row in hand.rows], means.owner)
             return Next(claimed=len(hand.rows))
         # Composed before the commit: a text that cannot be made must leave nothing behind that looks sent.
-        messages = means.composer.messages(facts, hand.words, self._channel, marked.sending)
+        messages = means.composer.messages(facts, hand.words, self._channel, marked.sending, left)
         return Next(messages, marked.sending, facts, waits=len(rows) < room, claimed=len(rows))
 
     def _settle(self, session: Session, settled: Sequence[Settled], moves: counts.Moves, now: datetime) -> None:
@@ -187,7 +190,7 @@ class Turn:
                 continue
             if error.pause_campaign:
                 reasons[one.facts.id] = error.reason.value
-            elif error.permanent:
+            elif error.permanent and error.reason is not Failure.EXPIRED:
                 reason = self._brake.failed(one.facts.id, self._channel.value, error.reason)
                 if reason is not None:
                     reasons[one.facts.id] = reason

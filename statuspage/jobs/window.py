@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from notifiers.base import Channel
 from statuspage.domain.campaign import CampaignState, overtaken
-from statuspage.domain.delivery import DeliveryState
+from statuspage.domain.delivery import DeliveryState, Reason
 from statuspage.jobs.claim import CampaignFacts, Claimed, release
 from statuspage.jobs.options import EngineOptions
 from statuspage.jobs.recheck import Held, recheck
@@ -49,6 +49,7 @@ def mark(
     facts: CampaignFacts,
     channel: Channel,
     rows: Sequence[Claimed],
+    left: Mapping[int, int],
     owner: str,
     options: EngineOptions,
     moves: counts.Moves,
@@ -56,6 +57,7 @@ def mark(
     now: datetime,
 ) -> Marked:
     """Make `rows` `sending` where that is still allowed and the lease is still ours; hold back or end the others.
+    `left`: delivery id → for how many seconds more it is worth sending.
 
     What somebody else has changed meanwhile (a lease that ran out, a receipt) is left as it is and not handed over.
     """
@@ -63,7 +65,10 @@ def mark(
         return Marked()
     if _stopped(session, facts, channel, rows, owner, moves, now):
         return Marked(stopped=True)
-    held = recheck(session, facts, channel, rows, options, now=now)
+    held = {row.id: Held(row.id, DeliveryState.EXPIRED, Reason.PAST_VALIDITY) for row in rows if not left[row.id]}
+    if len(held) < len(rows):
+        worth = [row for row in rows if row.id not in held]
+        held |= recheck(session, facts, channel, worth, options, now=now)
     _hold_back(session, facts, channel, list(held.values()), owner, moves, now)
     ready = [row for row in rows if row.id not in held]
     marked = set(

@@ -37,7 +37,8 @@ class Campaign(Base):
     audience: Mapped[str] = mapped_column(String(500))
     basis: Mapped[str] = mapped_column(String(10))
     validity_seconds: Mapped[int]
-    """How long a provider may go on trying; an old outage notice is worse than none."""
+    """How long after its start a message may be handed over, quiet hours aside, and a provider go on trying: an old
+    outage notice is worse than none."""
     resend_unknown: Mapped[Strings]
     """Channels in which an `unknown` delivery is sent again (default: e-mail, with the same Message-ID)."""
     estimated: Mapped[Mapping]

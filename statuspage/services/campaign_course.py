@@ -225,9 +225,9 @@ def _open(session: Session, campaign: Campaign, now: datetime) -> bool:
     if counts.total(found, DeliveryState.PENDING):
         return True
     resent = [one for one in found if one.channel in campaign.resend_unknown]
-    if counts.total(resent, DeliveryState.UNKNOWN):
-        return True
     waiting = campaign.started_at is None or now < campaign.started_at + timedelta(seconds=campaign.validity_seconds)
+    if waiting and counts.total(resent, DeliveryState.UNKNOWN):
+        return True
     told = [one for one in found if one.channel == Channel.SMS]
     return waiting and counts.total(told, DeliveryState.ACCEPTED) > 0
 

@@ -41,8 +41,8 @@ class Links:
 
     def read_confirm(self, token: str, *, now: datetime) -> tuple[str, datetime]:
         """Public id of the sign-up, and when the link was issued. NotFound when it is damaged or 24 hours old."""
-        subscription, _, seconds = _read(self._confirm, token).partition(".")
-        issued = datetime.fromtimestamp(int(seconds), UTC)
+        name = _read(self._confirm, token)
+        subscription, issued = name.partition(".")[0], confirmation_issued(name)
         if now - issued > CONFIRM_FOR:
             raise NotFound("link.expired", "token: this link has run out. Sign up again to get a new one.", "token")
         return subscription, issued
@@ -77,6 +77,11 @@ class Links:
 def confirmation_name(subscription: str, issued: datetime) -> str:
     """Names one confirmation mail of a sign-up: what `Delivery.dedupe` holds and `Links.confirm` signs."""
     return f"{subscription}.{int(issued.timestamp())}"
+
+
+def confirmation_issued(name: str) -> datetime:
+    """When the mail of that `confirmation_name` was asked for."""
+    return datetime.fromtimestamp(int(name.rpartition(".")[2]), UTC)
 
 
 def _read(signer: Signer, token: str) -> str:

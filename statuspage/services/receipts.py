@@ -26,8 +26,6 @@ from statuspage.services.suppressions import Refused
 KEEP_UNMATCHED = timedelta(hours=72)
 """A receipt may come before the answer that tells us the provider's id; three days later none will."""
 
-RETRY_WITHIN = timedelta(hours=24)
-
 FOREIGN = "foreign"
 """The effect of a receipt that names a delivery of ours and another message than the provider made of it."""
 
@@ -123,7 +121,7 @@ def _insert_new(session: Session, table: type[Receipt] | type[Inbound], rows: li
 _COLUMNS = (
     "SELECT r.id, r.provider, r.provider_id, r.status, r.state AS incoming, r.reason AS failure, r.error_code, "
     "r.attempt AS receipt_attempt, d.id AS delivery_id, d.state, d.reason, d.attempt, d.channel, d.campaign_id, "
-    "d.address_hash, d.provider_id AS known_id, c.state = 'running' OR c.state = 'paused' AS alive "
+    "d.address_hash, d.provider_id AS known_id, c.validity_seconds, c.state = 'running' OR c.state = 'paused' AS alive "
     "FROM receipt r JOIN delivery d ON "
 )
 _WAITING = (
@@ -217,7 +215,8 @@ class _Work:
         """When an SMS that the network gave up goes again; a bounced mail was tried for days by the mail servers."""
         if failure is None or row.channel != Channel.SMS or not row.alive:
             return None
-        until = self._now + RETRY_WITHIN
+        # At most; the hand-over asks again how much of it is left.
+        until = self._now + timedelta(seconds=row.validity_seconds)
         return next_attempt(Channel.SMS, failure, row.attempt, self._now, until, key=row.delivery_id)
 
     def _change(

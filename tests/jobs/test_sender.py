@@ -23,6 +23,7 @@ from statuspage.jobs import rate, turn
 from statuspage.jobs.options import EngineOptions
 from statuspage.models import Attempt, Delivery, Incident, Suppression
 from statuspage.services import campaign_course, campaigns, outbox, receipts, suppressions
+from statuspage.services.links import confirmation_name
 from statuspage.services.outbox import Recipient
 from statuspage.services.suppressions import Refused
 from tests.databases import NOW
@@ -316,7 +317,8 @@ def test_the_pace_is_kept(
 def test_a_confirmation_goes_first_and_to_its_own_link(world: World, configured: Settings, clock: FrozenClock) -> None:
     """The mail that confirms a sign-up carries its own link, goes even to who opted out, and is not doubled."""
     wording = {"subject": {"ru": "Подтвердите"}, "mail": {"ru": "Откройте {link}"}}
-    recipient = Recipient(7, "new@example.test", KEY.hash("new@example.test"), "ru", "Europe/Moscow", "abc.1")
+    name = confirmation_name("abc", NOW)
+    recipient = Recipient(7, "new@example.test", KEY.hash("new@example.test"), "ru", "Europe/Moscow", name)
     with transaction(world.sessions) as session:
         stop = Refused("email", recipient.address_hash, SuppressionReason.OPT_OUT, "link")
         suppressions.add(session, [stop], now=NOW)
@@ -324,7 +326,7 @@ def test_a_confirmation_goes_first_and_to_its_own_link(world: World, configured:
         assert not outbox.enqueue_confirmation(session, recipient, wording, "ru", now=NOW)
     email = FakeNotifier(Channel.EMAIL)
     run(world, configured, clock, lambda: len(email.sent) == 1, email)
-    assert "https://status.demo.example/confirm/abc.1" in email.sent[0].body
+    assert f"https://status.demo.example/confirm/{name}" in email.sent[0].body
     assert email.sent[0].unsubscribe_url is None
 
 

@@ -22,7 +22,7 @@ from tests.waiting import until
 def test_a_clock_that_jumps_tells_nobody_twice(world: World, configured: Settings, clock: FrozenClock) -> None:
     """Forward or back by hours while messages are in flight: everybody is told once."""
     world.people(*(Person(n) for n in range(200)))
-    campaign = world.start(world.incident(), configured, channels=(Channel.SMS,))
+    campaign = world.start(world.incident(), configured, channels=(Channel.SMS,), validity=timedelta(hours=10))
     jumps = iter(timedelta(hours=hours) for hours in (2, -1, 3, -2))
 
     def jump(message: Message) -> Accepted | NotifierError:
