@@ -54,7 +54,7 @@ def test_the_policy_allows_exactly_what_is_inside_the_page() -> None:
 def test_the_promise_comes_right_after_the_sentence() -> None:
     """The order is the sentence, since when, the promise, how to pay, what works, what we do."""
     said = golden.visible(status().encode())
-    order = ["Top-up and balance are down\nsince", "Your line stays on", "Pay now", "Not affected", "What we are doing"]
+    order = ["Top-up and balance are down\nonly", "No suspension", "Pay now", "Not affected", "What we are doing"]
     assert [said.index(part) for part in order] == sorted(said.index(part) for part in order)
 
 
@@ -200,7 +200,7 @@ def test_a_crediting_time_that_has_passed_is_not_printed() -> None:
 def test_the_terminals_promise_is_printed_only_when_terminals_are_covered() -> None:
     """Merchants are promised nothing that the policy does not promise to their SIM cards."""
     promised = page(Reader(views.OUTAGE, "en"), "terminal", "/terminal").decode()
-    assert "SIM cards of terminals stay on until" in promised
+    assert "SIM cards of terminals are not suspended for non-payment until" in promised
     without = replace(views.OUTAGE, promises=(replace(views.PROMISE, segments=("prepaid",)),))
     assert "SIM cards of terminals" not in page(Reader(without, "en"), "terminal", "/terminal").decode()
 

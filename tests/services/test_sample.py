@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import timedelta
+from importlib.resources import files
+from zoneinfo import ZoneInfo
 
+import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from notifiers.text import count
 from statuspage.db import transaction
 from statuspage.domain.audience import check_values, parse
-from statuspage.i18n import KNOWN_LOCALES
+from statuspage.domain.message import fill, for_sms
+from statuspage.i18n import KNOWN_LOCALES, Moments
 from statuspage.models import Component, IncidentTemplate, LocalizedText, MessageTemplate, Route, User
 from statuspage.services import grace_policies, passwords, reference, routes, sample, texts
+from statuspage.services.campaign_values import Values
 from tests.databases import NOW
 from tests.services.world import World
+
+END = NOW.replace(day=25, hour=21, minute=0)
+LONG = "+74951234567890"
 
 
 def _counted(session: Session) -> list[int]:
@@ -76,6 +86,19 @@ def test_catalogue_of_routes(world: World) -> None:
         kinds = [one.kind.value for one in found]
         assert (kinds.count("payment"), kinds.count("service")) == (13, 5)
         assert all((one.id, "how_to") in explained for one in found)
+
+
+@pytest.mark.parametrize(("locale", "phone", "most"), [("zh", "0500", 1), ("en", LONG, 1), ("ru", LONG, 2)])
+def test_an_sms_costs_what_the_sample_says(locale: str, phone: str, most: int) -> None:
+    """One segment in Chinese and English, two in Russian; a long number to call makes none but a Chinese one longer."""
+    moments = Moments(locale, ZoneInfo("Europe/Moscow"), NOW)
+    said = {"since": moments.in_sentence(NOW), "until": moments.until(END), "credited_by": moments.by(NOW)}
+    at = {"since": NOW, "until": END, "credited_by": NOW}
+    zoned = {name: moments.zoned(time, at[name]) for name, time in said.items()}
+    values = Values(locale, {**zoned, "operator": "Demo Telecom", "phone": phone}, said)
+    for one in tomllib.loads(files("statuspage").joinpath("sample", "messages.toml").read_text("utf-8"))["messages"]:
+        body = one["sms"][locale]
+        assert count(fill(body, values.for_field("sms", body), for_sms)).segments <= most, one["key"]
 
 
 def test_audiences_are_sound(world: World) -> None:
