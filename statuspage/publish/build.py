@@ -34,6 +34,7 @@ from statuspage.publish.view import (
     ComponentView,
     GroupView,
     IncidentView,
+    MovedView,
     Operator,
     PageView,
     PromiseView,
@@ -68,6 +69,7 @@ def page_view(session: Session, settings: Settings, *, revision: int, now: datet
         groups=_groups(session, words),
         routes=ways,
         incidents=incidents,
+        moved=_moved(session, incidents, drill),
         promises=_promises(session, words, drill),
         drill=drill,
         turns_at=turns,
@@ -160,9 +162,9 @@ def _route(words: Vocabulary, written: Wordings, found: RouteNow) -> RouteView:
         url=row.url,
         checked_at=row.checked_at,
         receipt_needed=row.receipt_needed,
+        key=row.key,
         segments=words.named(row.segments, words.segments),
         regions=words.named(row.regions, words.regions),
-        key=row.key,
     )
 
 
@@ -196,13 +198,29 @@ def _incidents(
             expected_end_at=row.expected_end_at,
             credited_by=row.credited_by_at,
             component_ids=tuple(public[said.component_id] for said in touched[row.id]),
-            regions=words.named(row.regions, words.regions),
-            segments=words.named(row.segments, words.segments),
+            regions=words.limits(row.regions, words.regions),
+            segments=words.limits(row.segments, words.segments),
             segment_keys=tuple(row.segments),
             not_affected=words.named(row.not_affected, by_key),
         )
         for row in rows
     )
+
+
+def _moved(session: Session, incidents: tuple[IncidentView, ...], drill: bool) -> tuple[MovedView, ...]:
+    """Each duplicate that was published, with the incident at the end of its chain, if that is on the page."""
+    query = select(Incident.id, Incident.public_id, Incident.duplicate_of_id, Incident.published_at)
+    query = query.where(Incident.publication.in_((Publication.DUPLICATE, Publication.PUBLISHED)))
+    known = {row.id: row for row in session.execute(query.where(Incident.drill == drill))}
+    shown = {one.id: one for one in incidents}
+    moved = []
+    for row in known.values():
+        end = row
+        while end.public_id not in shown and end.duplicate_of_id in known:
+            end = known[end.duplicate_of_id]
+        if end is not row and end.public_id in shown and row.published_at is not None:
+            moved.append(MovedView(row.public_id, shown[end.public_id]))
+    return tuple(moved)
 
 
 def _touched(session: Session, rows: list[Incident]) -> Mapping[int, list[IncidentComponent]]:

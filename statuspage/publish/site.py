@@ -102,6 +102,9 @@ def _pages(reader: Reader) -> Iterator[tuple[str, Artifact]]:
     for incident in reader.view.incidents:
         path = f"/incidents/{incident.id}"
         yield path, _page(page(reader, "incident", path, incident))
+    for moved in reader.view.moved:
+        path = f"/incidents/{moved.id}"
+        yield path, _page(page(reader, "moved", path, moved.to))
     yield LOST, _page(page(reader, "lost", None))
 
 

@@ -113,6 +113,14 @@ class IncidentView:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedView:
+    """An incident that was published and is told of as another by now; who has its address is led there."""
+
+    id: str
+    to: IncidentView
+
+
+@dataclass(frozen=True, slots=True)
 class PromiseView:
     """Nobody covered is suspended before `until`, an exclusive end. Made from the policy, never typed.
 
@@ -201,6 +209,7 @@ class PageView:
     groups: tuple[GroupView, ...] = ()
     routes: tuple[RouteView, ...] = ()
     incidents: tuple[IncidentView, ...] = ()
+    moved: tuple[MovedView, ...] = ()
     promises: tuple[PromiseView, ...] = ()
     drill: bool = False
     turns_at: tuple[datetime, ...] = ()

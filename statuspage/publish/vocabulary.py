@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -33,6 +33,10 @@ class Vocabulary:
 
     def named(self, keys: Iterable[str], among: Mapping[str, Words]) -> tuple[Words, ...]:
         return tuple(among[key] for key in keys if key in among)
+
+    def limits(self, keys: Collection[str], among: Mapping[str, Words]) -> tuple[Words, ...]:
+        """Named, unless they are all there are: what holds for each of them is not limited to some."""
+        return () if among.keys() <= set(keys) else self.named(keys, among)
 
 
 def chosen(wording: Wording, locales: tuple[str, ...]) -> Words:

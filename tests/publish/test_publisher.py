@@ -36,7 +36,7 @@ def test_a_committed_change_is_on_the_disk_in_every_language(world: World) -> No
     assert world.publish()
     english, chinese = world.shown("/en/"), world.shown("/zh/")
     assert "Top-up is down" in english
-    assert "Your line stays on until" in english
+    assert "No suspension for non-payment until" in english
     assert "We are looking." in english
     assert "Not affected" in english
     # The Chinese title is missing, so the sentence is made of the component's name and nobody waits for a translator.
@@ -253,3 +253,24 @@ def test_emergency_calls_are_said_to_work_only_when_a_person_said_so(world: Worl
         session.execute(update(Incident).values(not_affected=[]))
         session.execute(update(Component).where(Component.key == "emergency").values(state=ComponentState.MAJOR_OUTAGE))
     assert "Emergency calls" in names()
+
+
+def test_a_duplicates_address_leads_to_the_incident_that_is_carried_on(world: World) -> None:
+    """Also by way of another duplicate; one that never was on the page has no address."""
+    with transaction(world.sessions) as session:
+        kept = session.scalars(select(Incident)).one()
+        ids = []
+        for published_at in (NOW, NOW, None):
+            double = incident_of(NOW)
+            double.publication, double.published_at = Publication.DUPLICATE, published_at
+            double.duplicate_of_id = session.scalars(select(func.max(Incident.id))).one()
+            session.add(double)
+            session.flush()
+            ids.append(double.public_id)
+        to = kept.public_id
+    world.publish()
+    for gone in ids[:2]:
+        assert f'href="/zh/incidents/{to}"' in world.shown(f"/zh/incidents/{gone}")
+        assert f"/incidents/{gone}" in world.mirror.manifest().negotiated
+        assert gone not in world.shown("/en/history") + world.shown("/updates.rss") + world.shown("/en/")
+    assert f"/en/incidents/{ids[2]}" not in world.mirror.manifest().entries
