@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from statuspage.models import GraceLedger, GracePolicy, Incident, LocalizedText, Route
+from statuspage.publish import unaffected
 from statuspage.publish.reader import leaves_page_at
 from statuspage.publish.view import PageView
 
@@ -25,6 +26,7 @@ def turning_points(view: PageView) -> Iterator[datetime]:
             yield from filter(None, (incident.next_update_at, incident.expected_end_at, incident.credited_by))
         else:
             yield leaves_page_at(incident)
+    yield from unaffected.turning_points(view)
     yield from (promise.until for promise in view.promises if promise.stands)
 
 

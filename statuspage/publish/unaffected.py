@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
 from statuspage.domain.component import ComponentState
 from statuspage.publish.view import ComponentView, IncidentView, PageView, Words
+
+SAID_BACK = timedelta(hours=24)
+"""So long after its end an incident answers for what it said works again; nobody looks after it from then on."""
 
 
 def everywhere(view: PageView) -> tuple[Words, ...]:
@@ -31,8 +37,23 @@ def shown(view: PageView) -> tuple[ComponentView, ...]:
 
 
 def unsaid(view: PageView, component: ComponentView) -> bool:
-    """Whether it counts as working only because nobody has reported otherwise, while something else fails."""
-    opened = view.open_incidents()
-    touched = any(component.id in one.component_ids for one in opened)
+    """Whether it counts as working only because nobody has reported otherwise, while something else fails. Of what an
+    incident touched it is known: that incident is open, or has just said that it works again."""
+    told = [one for one in view.incidents if one.is_open or _said_back_until(one) > view.as_of]
+    touched = any(component.id in one.component_ids for one in told)
     quiet = component.state is ComponentState.OPERATIONAL and not touched
-    return quiet and any(not one.repaired for one in opened) and component.name not in everywhere(view)
+    return quiet and _failing(view) and component.name not in everywhere(view)
+
+
+def turning_points(view: PageView) -> Iterator[datetime]:
+    """When of services that came back nothing is known any more, because something else still fails."""
+    if _failing(view):
+        yield from (_said_back_until(one) for one in view.incidents if not one.is_open)
+
+
+def _failing(view: PageView) -> bool:
+    return any(not one.repaired for one in view.open_incidents())
+
+
+def _said_back_until(closed: IncidentView) -> datetime:
+    return (closed.resolved_at or closed.updated_at) + SAID_BACK

@@ -130,6 +130,34 @@ def test_the_terminals_page_speaks_of_a_repair_only_when_nothing_else_fails() ->
     assert "If the terminal is still offline" not in said(day(REPAIRED, views.INCIDENT), "terminal")
 
 
+def test_what_returned_within_a_day_is_normal() -> None:
+    """An incident that said that a service works again answers for it for a day, whatever else is open since."""
+    (data,) = views.COMPONENTS[4:]
+    over = replace(
+        TERMINALS, state=IncidentState.RESOLVED, resolved_at=views.NOON - timedelta(hours=23), not_affected=()
+    )
+    other = replace(views.INCIDENT, not_affected=())
+    assert Reader(day(over, other), "en").condition(data) == "normal"
+    assert list(unaffected.turning_points(day(over, other))) == [views.NOON + timedelta(hours=1)]
+    past = replace(over, resolved_at=views.NOON - timedelta(hours=24))
+    assert Reader(day(past, other), "en").condition(data) == "no disturbance known"
+    assert list(unaffected.turning_points(day(over))) == []
+    again = replace(data, state=ComponentState.PARTIAL_OUTAGE)
+    assert Reader(day(over, other), "en").condition(again) == "partly down"
+
+
+def test_where_and_for_whom_stands_with_every_incident() -> None:
+    """In the headline's line, in the list of the others and above the words of each; nothing when it is for all."""
+    some = replace(views.INCIDENT, regions=(views.MOSCOW,), segments=(views.PREPAID, views.TERMINALS))
+    text = said(day(some, TERMINALS, WORK))
+    assert "Top-up and balance are down\nonly: Moscow; prepaid, terminal SIMs · since 22.11" in text
+    assert "Cause found · only: Moscow, Siberia; terminal SIMs · since" in text
+    assert text.count("only: Moscow, Siberia; terminal SIMs") == 2
+    assert said(day(some), locale="ru").count("только: Москва; предоплата, SIM терминалов") == 1
+    assert "仅限：莫斯科；预付费、POS流量卡 · " in said(day(some), locale="zh")
+    assert "only" not in said(day(replace(some, regions=(), segments=()))).split("Pay now")[0]
+
+
 def test_planned_work_is_not_being_investigated() -> None:
     """Its state and end read as work, on the page and in the feeds."""
     reader = Reader(day(WORK), "en")
