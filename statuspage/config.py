@@ -139,9 +139,19 @@ class Settings(BaseModel):
     clock_profile: str = Field(
         "default_billing", min_length=1, description="Which notice clocks apply (docs/architecture.md)."
     )
-    approval_threshold: int = Field(500, ge=0, description="Campaigns to more recipients need a second person.")
+    approval_threshold: int = Field(
+        500,
+        ge=0,
+        description="Campaigns to more recipients need a second person; counted with those of the incident, and of any "
+        "in the last 24 hours, that had none.",
+    )
     approval_always: bool = Field(False, description="Every campaign needs a second person.")
-    break_glass_cap: int = Field(1000, ge=0, description="Most recipients of a campaign that one person starts alone.")
+    break_glass_cap: int = Field(
+        1000,
+        ge=0,
+        description="Most recipients that one person tells alone, over the campaigns of an incident and of any in the "
+        "last 24 hours.",
+    )
     sms_cap_per_day: int = Field(
         3, ge=1, description="Most incident SMS to one person in 24 hours, over all incidents."
     )

@@ -12,7 +12,14 @@ from sqlalchemy.orm import Session
 
 from notifiers.base import Channel
 from statuspage.commands import still_broken
-from statuspage.commands.campaign_forms import document, preview_document, print_preview, print_status, put_off
+from statuspage.commands.campaign_forms import (
+    document,
+    preview_document,
+    print_preview,
+    print_status,
+    put_off,
+    second_person,
+)
 from statuspage.commands.desk import reading, writing
 from statuspage.commands.options import MOMENT, as_json, choices, moment
 from statuspage.commands.printing import local, print_facts, print_json, print_table
@@ -153,10 +160,12 @@ def request(parts: Composition, public_id: str, json_wanted: bool) -> None:
     """Freeze the campaign and ask for approval; where nobody else is needed, it is approved at once."""
     with writing(parts) as session:
         found = campaigns.get_campaign(session, public_id)
-        approval.request_approval(session, CLI, found, settings=parts.settings, now=parts.clock.now())
+        asked = approval.request_approval(session, CLI, found, settings=parts.settings, now=parts.clock.now())
         shown = document(session, found)
         still_broken.warn_of_notice(parts, session, found)
     _answer(parts, shown, json_wanted)
+    if not json_wanted:
+        click.echo(f"\nA second person: {second_person(asked.release)}.")
 
 
 @campaign.command()

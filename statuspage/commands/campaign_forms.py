@@ -14,6 +14,7 @@ from statuspage.config import Settings
 from statuspage.domain.delivery import TOLD, DeliveryState
 from statuspage.models import Campaign, Incident
 from statuspage.services import approval, counts, quiet_wait
+from statuspage.services.alone import Release
 from statuspage.services.preview import Preview
 from statuspage.services.quiet_wait import QuietAhead
 
@@ -90,8 +91,27 @@ def preview_document(shown: Preview) -> dict[str, Any]:
             for one in shown.earlier
         ],
         "quiet_hours": None if shown.quiet is None else _ahead(shown.quiet),
+        "second_person": {
+            "needed": shown.release.needed,
+            "always": shown.release.always,
+            "threshold": shown.release.threshold,
+            "released_without": shown.release.by_nobody,
+        },
+        "break_glass": {"cap": shown.release.cap, "released": shown.release.alone, "left": shown.release.left},
         "texts": shown.texts.bodies,
     }
+
+
+def second_person(release: Release) -> str:
+    """Whether a second person has to approve it, and why."""
+    if release.always:
+        return "needed, as for every campaign here"
+    if release.together is not None:
+        return (
+            f"needed, because together with the {release.by_nobody} messages that were released without one, for this "
+            f"incident or in the last 24 hours, it is {release.together}, above {release.threshold}"
+        )
+    return f"{'needed' if release.needed else 'not needed'}: the threshold is {release.threshold} messages"
 
 
 def _ahead(quiet: QuietAhead) -> dict[str, Any]:
@@ -108,7 +128,11 @@ def print_preview(shown: Preview, zone: ZoneInfo) -> None:
             rows.append((one.channel, "same address as another", one.merged, None))
     print_table(("channel", "", "people", "segments each"), rows)
     click.echo()
-    facts: dict[str, object] = {"messages": shown.recipients, "cost": f"{shown.cost} {shown.currency}"}
+    facts: dict[str, object] = {
+        "messages": shown.recipients,
+        "cost": f"{shown.cost} {shown.currency}",
+        "second person": second_person(shown.release),
+    }
     if shown.texts.missing:
         facts["missing"] = shown.texts.missing
     for locale, found in shown.warnings.items():

@@ -63,6 +63,9 @@ replaced are kept so long for a campaign that has not started."""
 GIVE_UP_AFTER = timedelta(hours=24)
 """A notice that could not go for a day says nothing any more; whoever wants to tell it drafts another."""
 
+COUNTED_TOGETHER = timedelta(hours=24)
+"""What one person releases over all incidents in this time is one sum; of one incident it is one sum for ever."""
+
 MIN_REASON = 10
 """Characters of a reason that a person can be held to."""
 
@@ -92,9 +95,10 @@ def check_move(old: CampaignState, new: CampaignState) -> None:
         )
 
 
-def approval_needed(recipients: int, threshold: int, always: bool) -> bool:
-    """Above the threshold a second person always has to agree; at or below it only where the operator set so."""
-    return always or recipients > threshold
+def approval_needed(recipients: int, threshold: int, always: bool, released: int = 0) -> bool:
+    """Above the threshold a second person always has to agree; at or below it only where the operator set so.
+    `released`: messages that went without one before; many small campaigns are one large one."""
+    return always or released + recipients > threshold
 
 
 def check_approver(author_ids: Collection[int], approver_id: int) -> None:
@@ -131,14 +135,22 @@ def check_count(counted_at: datetime | None, start_at: datetime) -> None:
 
 def check_break_glass(recipients: int, cap: int, reason: str, released: int = 0) -> None:
     """One person alone may start a small campaign when no second one can be reached, saying why. `released`: messages
-    of the incident that were released so before; many small campaigns are one large one."""
-    if released + recipients > cap:
+    that were released so before, of the incident or of another within COUNTED_TOGETHER."""
+    together = released + recipients
+    if together > cap:
+        before = f", with {released} released so before, of this incident or in the last 24 hours, is {together}"
         raise NotAllowed(
             "campaign.break_glass_cap",
-            f"recipients: {recipients}, with {released} of the incident released so already, is above {cap}, the most "
-            "that one person may tell alone. Narrow the audience or have a second person approve it.",
+            f"recipients: {recipients}{before if released else ''}: above {cap}, the most that one person may tell "
+            "alone. Narrow the audience or have a second person approve it.",
             "recipients",
-            {"recipients": recipients, "released": released, "cap": cap, "variant": "released" if released else ""},
+            {
+                "recipients": recipients,
+                "released": released,
+                "together": together,
+                "cap": cap,
+                "variant": "released" if released else "",
+            },
         )
     if len(reason.strip()) < MIN_REASON:
         raise RuleError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -12,7 +13,6 @@ from statuspage.config import Settings
 from statuspage.domain.campaign import (
     EDITABLE,
     CampaignState,
-    approval_needed,
     check_approved_content,
     check_approver,
     check_break_glass,
@@ -20,7 +20,7 @@ from statuspage.domain.campaign import (
 from statuspage.domain.delivery import Reason
 from statuspage.domain.errors import NotAllowed, RuleError
 from statuspage.domain.roles import Permission
-from statuspage.models import AuditEntry, Campaign, Incident, User
+from statuspage.models import AuditEntry, Campaign, User
 from statuspage.services import alone, audit, campaign_course, campaign_texts, recipients, words
 from statuspage.services import preview as previews
 from statuspage.services.actor import Actor
@@ -34,7 +34,8 @@ logger = structlog.get_logger(__name__)
 def request_approval(
     session: Session, actor: Actor, campaign: Campaign, *, settings: Settings, now: datetime
 ) -> Preview:
-    """Freeze texts, audience and cost ceiling and ask for a second person; where none is needed, approve at once.
+    """Freeze texts, audience and cost ceiling and ask for a second person; where none is needed, approve at once. What
+    counts is its messages with those that were released so before (`services.alone`).
 
     The people are frozen with it: those of the import that is visible now, and who has signed up by now. Whoever comes
     later was seen by nobody who approved and is not told; asking again, also of an approved one, counts them anew.
@@ -44,7 +45,6 @@ def request_approval(
     actor.require(Permission.CAMPAIGN_EDIT)
     found = _freeze(session, campaign, settings, now)
     campaign_course.move(campaign, CampaignState.AWAITING_APPROVAL, now)
-    needed = approval_needed(found.recipients, settings.approval_threshold, settings.approval_always)
     audit.record(
         session,
         actor,
@@ -52,9 +52,14 @@ def request_approval(
         "campaign",
         campaign.public_id,
         now,
-        {"recipients": found.recipients, "hash": campaign.content_hash, "needed": needed},
+        {
+            "recipients": found.recipients,
+            "hash": campaign.content_hash,
+            "needed": found.release.needed,
+            "released": found.release.by_nobody,
+        },
     )
-    if not needed:
+    if not found.release.needed:
         _approved(campaign, None, now)
     session.flush()
     return found
@@ -100,13 +105,11 @@ def check_person(session: Session, actor: Actor, field: str) -> int:
 def break_glass(
     session: Session, actor: Actor, campaign: Campaign, *, reason: str, settings: Settings, now: datetime
 ) -> Preview:
-    """One person alone releases a small campaign, saying why; it is capped together with all others of the incident
-    that were released so, audited and raises an alarm."""
+    """One person alone releases a small campaign, saying why; it is capped together with the others of the incident,
+    and of any incident in the last 24 hours, that were released so, audited and raises an alarm."""
     actor.require(Permission.CAMPAIGN_BREAK_GLASS)
-    # Two of them at once would each see only half of the sum.
-    session.execute(select(Incident.id).where(Incident.id == campaign.incident_id).with_for_update())
     found = _freeze(session, campaign, settings, now)
-    check_break_glass(found.recipients, settings.break_glass_cap, reason, released_alone(session, campaign))
+    check_break_glass(found.recipients, settings.break_glass_cap, reason, found.release.alone)
     _approved(campaign, None, now)
     campaign.break_glass_reason = reason.strip()
     session.flush()
@@ -191,7 +194,8 @@ def _freeze(session: Session, campaign: Campaign, settings: Settings, now: datet
     campaign.currency = settings.currency
     campaign.estimated = {**found.summary(), "own_ceiling": own_ceiling}
     campaign.content_hash = previews.current_hash(session, campaign, filled.flat())
-    return found
+    alone.hold(session)
+    return replace(found, release=alone.release(session, campaign, found.recipients, settings, at=now))
 
 
 def _check_somebody(found: Preview) -> None:

@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 from notifiers.base import Channel
 from statuspage.config import Settings
 from statuspage.db import is_sqlite
-from statuspage.domain.campaign import CampaignKind, CampaignState
+from statuspage.domain.campaign import COUNTED_TOGETHER, CampaignKind, CampaignState
 from statuspage.domain.delivery import DeliveryState, Reason
-from statuspage.models import Campaign, Delivery, Incident, Line
+from statuspage.models import Campaign, Delivery, Line
 from statuspage.services import alone, campaign_course, campaign_texts, counts, outbox, recipients
 from statuspage.services.recipients import COLUMNS, Select
 from statuspage.services.rows import changed, moment
@@ -113,8 +113,7 @@ def stage_sign_ups(session: Session, campaign: Campaign, channel: Channel, setti
 def store(session: Session, campaign: Campaign, staged: Staged, settings: Settings, *, now: datetime) -> int:
     """Put staged rows into the outbox, with their counts; returns how many were new or newly allowed."""
     if campaign.break_glass_reason is not None:
-        # Two of an incident that are stored at once would each see only half of the sum that is capped.
-        session.execute(select(Incident.id).where(Incident.id == campaign.incident_id).with_for_update())
+        alone.hold(session)
     before = session.scalar(select(func.max(Delivery.id))) or 0
     parameters = {
         "campaign": campaign.id,
@@ -176,12 +175,14 @@ def _insert(session: Session, parameters: dict[str, Any], before: int) -> list[t
 def _keep_to_cap(
     session: Session, campaign: Campaign, channel: Channel, before: int, settings: Settings, now: datetime
 ) -> None:
-    """What one person releases alone stays small over the whole incident, however the audiences have grown since he
-    looked: the approver's cap counts the messages of all the incident's campaigns that were released so."""
-    if campaign.break_glass_reason is None:
+    """What one person releases alone stays small, over the whole incident and over all incidents of a day, however the
+    audiences have grown since he looked."""
+    if campaign.break_glass_reason is None or campaign.approved_at is None:
         return
-    released = alone.released_alone([campaign.incident_id]).with_only_columns(Campaign.id)
-    told = [one for each in session.scalars(released) for one in counts.read(session, each)]
+    # A start that was put off for longer is held against the day that began with its release, as it was then.
+    at = min(now, campaign.approved_at + COUNTED_TOGETHER)
+    others = session.scalars(alone.others_alone(campaign, at).with_only_columns(Campaign.id))
+    told = [one for each in (campaign.id, *others) for one in counts.read(session, each)]
     excess = counts.total(one for one in told if one.state not in TELLS_NOBODY) - settings.break_glass_cap
     if excess <= 0:
         return

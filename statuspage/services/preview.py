@@ -17,7 +17,8 @@ from statuspage.domain.audience import comparisons, parse
 from statuspage.domain.campaign import CampaignContent, content_hash
 from statuspage.domain.message import sms_problems
 from statuspage.models import Campaign, Delivery, Incident, Line, User
-from statuspage.services import campaign_texts, components, quiet_wait, recipients
+from statuspage.services import alone, campaign_texts, components, quiet_wait, recipients
+from statuspage.services.alone import Release
 from statuspage.services.campaign_texts import Bodies, Filled
 from statuspage.services.earlier_notices import Earlier, earlier_notices
 from statuspage.services.quiet_wait import QuietAhead
@@ -59,6 +60,8 @@ class Preview:
     currency: str
     content_hash: str
     at: datetime
+    release: Release
+    """Whether it needs a second person, and up to how many messages one may release alone."""
     earlier: tuple[Earlier, ...] = ()
     """Who has been told of the incident before."""
     quiet: QuietAhead | None = None
@@ -111,7 +114,8 @@ def preview(session: Session, campaign: Campaign, settings: Settings, *, now: da
     hashed = current_hash(session, campaign, filled.flat())
     earlier = earlier_notices(session, campaign)
     quiet = quiet_wait.ahead(campaign, sms_by_zone(channels), settings, at=now)
-    return Preview(channels, filled, warnings, settings.currency, hashed, now, earlier, quiet)
+    release = alone.release(session, campaign, sum(one.recipients for one in channels), settings, at=now)
+    return Preview(channels, filled, warnings, settings.currency, hashed, now, release, earlier, quiet)
 
 
 def warnings_of(bodies: Bodies) -> dict[str, tuple[str, ...]]:

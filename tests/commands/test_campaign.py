@@ -57,6 +57,26 @@ def test_whole_campaign_by_command_line(run: Run, world: World, incident: str) -
         assert campaigns.get_campaign(session, public_id).state is CampaignState.CANCELLED
 
 
+def test_the_second_small_campaign_waits_for_a_person(run: Run, world: World, incident: str) -> None:
+    """Preview and request say that a second person is needed because of what went without one, and for which sum."""
+    Outbox.beside(world.sessions).people(*(Person(n) for n in range(100, 360)))
+    drafts = [_json(run, "campaign", "draft", incident, "--template", "outage", "--channel", "sms") for _ in range(2)]
+    first, second = (one["id"] for one in drafts)
+    told = _json(run, "campaign", "preview", first)["recipients"]
+    assert "not needed: the threshold is 500 messages" in run("campaign", "request", first)[1]
+    said = f"needed, because together with the {told} messages that were released without one"
+    assert said in " ".join(run("campaign", "preview", second)[1].split())
+    assert _json(run, "campaign", "preview", second)["second_person"] == {
+        "needed": True,
+        "always": False,
+        "threshold": 500,
+        "released_without": told,
+    }
+    out = run("campaign", "request", second)[1]
+    assert f"{said}, for this incident or in the last 24 hours, it is {2 * told}, above 500" in out
+    assert _json(run, "campaign", "status", second)["state"] == "awaiting_approval"
+
+
 def test_the_preview_names_an_earlier_notice(run: Run, world: World, incident: str) -> None:
     """Of a second campaign of the incident it says which one told how many, as text and as JSON."""
     first, again = (_json(run, "campaign", "draft", incident, "--channel", "sms")["id"] for _ in range(2))

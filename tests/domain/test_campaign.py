@@ -94,6 +94,23 @@ def test_above_the_threshold_always_below_it_by_setting(recipients: int, thresho
     assert needed if recipients > threshold or always else not needed
 
 
+@given(st.lists(st.integers(1, 600), max_size=20), st.integers(0, 1000))
+def test_many_small_campaigns_are_no_way_round_the_threshold(sizes: list[int], threshold: int) -> None:
+    """However an audience is cut into campaigns, what goes without a second person stays within the threshold; so does
+    what one person releases alone within the cap."""
+    released = alone = 0
+    for recipients in sizes:
+        if not approval_needed(recipients, threshold, False, released):
+            released += recipients
+        try:
+            check_break_glass(recipients, threshold, "Nobody answers", alone)
+        except NotAllowed:
+            continue
+        alone += recipients
+    assert released <= threshold
+    assert alone <= threshold
+
+
 def test_nobody_approves_his_own_work() -> None:
     """Whoever wrote, edited or asked cannot approve."""
     check_approver({1, 2}, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -163,24 +164,25 @@ def test_two_end_notices_are_never_walked_at_once(
     assert len(everyone) == len(set(everyone)) == 8
 
 
-def alone(world: World, configured: Settings, incident: int) -> str:
+def alone(world: World, configured: Settings, incident: int, now: datetime = NOW) -> str:
     """Released by one person to those who are there; not started."""
     public_id = world.draft(incident)
     with transaction(world.sessions) as session:
         campaign = campaigns.get_campaign(session, public_id)
         approval.break_glass(
-            session, world.author, campaign, reason="Nobody answers the phone", settings=configured, now=NOW
+            session, world.author, campaign, reason="Nobody answers the phone", settings=configured, now=now
         )
     return public_id
 
 
-def test_the_cap_of_one_person_is_the_incidents(world: World, configured: Settings) -> None:
+@pytest.mark.parametrize("incidents", [1, 2])
+def test_the_cap_of_one_person_is_the_days(world: World, configured: Settings, incidents: int) -> None:
     """Two campaigns that one person released within the cap, whose audiences have grown since, do not exceed it
-    together; another incident's count apart."""
+    together, of one incident or of two; what was released more than a day before for another incident counts apart."""
     world.people(Person(1), Person(2))
-    incident = world.incident()
-    first, second = (alone(world, configured, incident) for _ in range(2))
-    other = alone(world, configured, world.incident())
+    other = alone(world, configured, world.incident(), NOW - timedelta(hours=25))
+    touched = [world.incident() for _ in range(incidents)]
+    first, second = (alone(world, configured, touched[place % incidents]) for place in range(2))
     world.people(*(Person(n) for n in range(3, 6)))
     for one in (first, second, other):
         world.start_approved(one)
@@ -194,10 +196,10 @@ def test_the_cap_of_one_person_is_the_incidents(world: World, configured: Settin
 def test_the_cap_holds_for_two_at_once(
     world: World, configured: Settings, beside: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What one process has stored and not yet committed, another one that stores for the same incident waits for."""
+    """What one process has stored and not yet committed, another one that stores, for another incident too, waits
+    for."""
     world.people(Person(1), Person(2))
-    incident = world.incident()
-    both = [alone(world, configured, incident) for _ in range(2)]
+    both = [alone(world, configured, world.incident()) for _ in range(2)]
     world.people(*(Person(n) for n in range(3, 6)))
     for one in both:
         world.start_approved(one)
@@ -232,5 +234,5 @@ def test_the_cap_holds_for_two_at_once(
 
 _WAITING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' "
-    "AND query LIKE '%incident%'"
+    "AND query LIKE '%advisory%'"
 )

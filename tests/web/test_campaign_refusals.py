@@ -169,7 +169,7 @@ def test_a_refused_edit_reads_well(log_in: LogIn, locale: str) -> None:
 @pytest.mark.parametrize(
     ("locale", "said"),
     [
-        ("ru", ("Выберите её", "«черновик»", "не приостановлена", "не короче 10 знаков", "Вместе – 6, а можно", "уже прошло")),
+        ("ru", ("Выберите её", "«черновик»", "не приостановлена", "не короче 10 знаков", "Вместе – 6", "уже прошло")),
         ("zh", ("请选择是哪一次", "“草稿”", "并未暂停", "至少10个字符", "共6条，超过上限4条", "已过")),
         ("en", ("Choose that", "“draft”", "It is not paused", "at least 10", "come to 6: more than", "has passed")),
     ],
