@@ -334,7 +334,9 @@ TRUSTED_PROXIES=127.0.0.2.
 
 Wrong passwords count for the account and the network they came from (a /24, or a /56 of IPv6): after five the next
 try waits a minute, then twice as long each time, a quarter of an hour at most, and only there. Behind a proxy that is
-not in TRUSTED_PROXIES everybody comes from the proxy's network, so that one who guesses makes all wait: name it."""
+not in TRUSTED_PROXIES everybody comes from the proxy's network, so that one who guesses makes all wait: name it.
+One address has ten wrong passwords in five minutes, over all accounts (in each web process). Past them only accounts
+that were logged in to from its network in the last 90 days still can be, so that one who guesses keeps no shift out."""
 
 
 def _fields() -> list[tuple[str, FieldInfo]]:

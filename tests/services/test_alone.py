@@ -163,6 +163,12 @@ def test_an_incident_for_each_campaign_is_no_way_round_the_cap(world: World, con
     smash(world, configured, world.incident(), NOW + DAY + MINUTE)
 
 
+def waits(world: World) -> bool:
+    """Whether a transaction waits for a lock that another one holds by name."""
+    with transaction(world.sessions, read_only=True) as session:
+        return bool(session.scalar(text(_WAITING)))
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("way", [smash, asked])
 def test_two_who_release_at_once_see_each_other(
@@ -190,13 +196,9 @@ def test_two_who_release_at_once_see_each_other(
         except RuleError as refusal:
             refusals.append(refusal.code)
 
-    def waits() -> bool:
-        with transaction(world.sessions, read_only=True) as session:
-            return bool(session.scalar(text(_WAITING)))
-
     def begun() -> None:
         thread.start()
-        until(waits, "the other one waits")
+        until(lambda: waits(world), "the other one waits")
 
     refusals: list[str] = []
     thread = threading.Thread(target=second)
