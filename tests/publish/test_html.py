@@ -200,7 +200,7 @@ def test_a_crediting_time_that_has_passed_is_not_printed() -> None:
 def test_the_terminals_promise_is_printed_only_when_terminals_are_covered() -> None:
     """Merchants are promised nothing that the policy does not promise to their SIM cards."""
     promised = page(Reader(views.OUTAGE, "en"), "terminal", "/terminal").decode()
-    assert "SIM cards of terminals are not suspended for non-payment until" in promised
+    assert "SIM cards of terminals are not suspended for non\u2011payment until" in promised
     without = replace(views.OUTAGE, promises=(replace(views.PROMISE, segments=("prepaid",)),))
     assert "SIM cards of terminals" not in page(Reader(without, "en"), "terminal", "/terminal").decode()
 

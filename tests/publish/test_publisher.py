@@ -19,6 +19,8 @@ from statuspage.models import (
     Incident,
     PageRevision,
     PageState,
+    Region,
+    Segment,
 )
 from statuspage.publish import publisher
 from statuspage.publish.build import page_view
@@ -36,7 +38,7 @@ def test_a_committed_change_is_on_the_disk_in_every_language(world: World) -> No
     assert world.publish()
     english, chinese = world.shown("/en/"), world.shown("/zh/")
     assert "Top-up is down" in english
-    assert "No suspension for non-payment until" in english
+    assert "No suspension for non\u2011payment until" in english
     assert "We are looking." in english
     assert "Not affected" in english
     # The Chinese title is missing, so the sentence is made of the component's name and nobody waits for a translator.
@@ -274,3 +276,17 @@ def test_a_duplicates_address_leads_to_the_incident_that_is_carried_on(world: Wo
         assert f"/incidents/{gone}" in world.mirror.manifest().negotiated
         assert gone not in world.shown("/en/history") + world.shown("/updates.rss") + world.shown("/en/")
     assert f"/en/incidents/{ids[2]}" not in world.mirror.manifest().entries
+
+
+def test_all_regions_and_segments_are_no_limit(world: World) -> None:
+    """Where all were ticked the page names none; one that is not among them makes the others a limit."""
+
+    def limits() -> tuple[int, int]:
+        with transaction(world.sessions, read_only=True) as session:
+            (shown,) = page_view(session, world.settings, revision=1, now=NOW).incidents
+            return len(shown.regions), len(shown.segments)
+
+    assert limits() == (0, 0)
+    with transaction(world.sessions) as session:
+        session.add_all([Region(key="ural", time_zone="Asia/Yekaterinburg"), Segment(key="business")])
+    assert limits() == (1, 1)
