@@ -75,6 +75,22 @@ class RouteCheck:
     checked_at: datetime
 
 
+def counted(
+    check: RouteCheck | None,
+    depends_on: Collection[str],
+    behaviour: Behaviour,
+    broken: Mapping[str, datetime],
+    now: datetime,
+    stale_after: timedelta = STALE_AFTER,
+) -> RouteCheck | None:
+    """The check where it still proves something: it is not older than `stale_after`, nor from before a break of what
+    the route depends on. That a route was down stands all the same, for no break mends it."""
+    if check is None or now - check.checked_at > stale_after:
+        return None
+    before = any(check.checked_at < since for since in _breaks(depends_on, behaviour, broken))
+    return None if before and check.state is not RouteState.DOWN else check
+
+
 def derive(
     check: RouteCheck | None,
     depends_on: Collection[str],
@@ -86,22 +102,24 @@ def derive(
     """The state to show now. `broken` maps each broken dependency to the last moment at which something broke it.
 
     A route that fails without a broken dependency is down, checked or not: saying so can cost nobody money. Every other
-    claim needs a check that is neither older than `stale_after` nor from before the break, else the answer is unknown;
-    that a route was down stands all the same, for no break mends it. A person's check made after the break stands; a
+    claim needs a check that is `counted`, else the answer is unknown. A person's check made after the break stands; a
     probe sees only the front door, so it can make the derived state worse but not better.
     """
-    breaks = [since for name, since in broken.items() if name in depends_on and behaviour is not Behaviour.INDEPENDENT]
-    fallen = _FALLS_TO[behaviour] if breaks else RouteState.WORKS
-    seen = check if check is not None and now - check.checked_at <= stale_after else None
-    if seen is not None and seen.state is not RouteState.DOWN and any(seen.checked_at < since for since in breaks):
-        seen = None
+    seen = counted(check, depends_on, behaviour, broken, now, stale_after)
     if seen is not None and seen.source is RouteSource.MANUAL:
         return seen.state
+    fallen = _FALLS_TO[behaviour] if _breaks(depends_on, behaviour, broken) else RouteState.WORKS
     if fallen is RouteState.DOWN:
         return RouteState.DOWN
     if seen is None or seen.state is RouteState.UNKNOWN:
         return RouteState.UNKNOWN
     return max(seen.state, fallen, key=_ORDER.__getitem__)
+
+
+def _breaks(depends_on: Collection[str], behaviour: Behaviour, broken: Mapping[str, datetime]) -> list[datetime]:
+    if behaviour is Behaviour.INDEPENDENT:
+        return []
+    return [since for name, since in broken.items() if name in depends_on]
 
 
 def show_order(state: RouteState) -> int:

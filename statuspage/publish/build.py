@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from statuspage.config import Settings
 from statuspage.domain.component import indicator
 from statuspage.domain.incident import Publication
-from statuspage.domain.route import STALE_AFTER
+from statuspage.domain.route import STALE_AFTER, RouteState
 from statuspage.models import (
     Component,
     ComponentChange,
@@ -160,7 +160,8 @@ def _route(words: Vocabulary, written: Wordings, found: RouteNow) -> RouteView:
         credit=words.maybe(written, row.id, "credit"),
         code=row.ussd_code or row.short_code or row.phone,
         url=row.url,
-        checked_at=row.checked_at,
+        # Of a way that nobody has looked at since, the page says so; of no other does an overtaken check speak.
+        checked_at=row.checked_at if found.check is not None or found.state is RouteState.UNKNOWN else None,
         receipt_needed=row.receipt_needed,
         key=row.key,
         segments=words.named(row.segments, words.segments),

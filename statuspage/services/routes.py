@@ -20,6 +20,7 @@ from statuspage.domain.route import (
     RouteReach,
     RouteSource,
     RouteState,
+    counted,
     derive,
     show_order,
     uncovered,
@@ -60,10 +61,11 @@ class RouteTerms:
 
 @dataclass(frozen=True)
 class RouteNow:
-    """A route with the state to show now."""
+    """A route with the state to show now, and the check that speaks for it where one does."""
 
     route: Route
     state: RouteState
+    check: RouteCheck | None = None
 
     @property
     def usable(self) -> bool:
@@ -82,7 +84,7 @@ def get_route(session: Session, key: str) -> Route:
 def list_routes(session: Session, now: datetime) -> list[RouteNow]:
     """Every route with its derived state: what works first."""
     broken = components.broken_dependencies(session)
-    found = [RouteNow(route, _state(route, broken, now)) for route in session.scalars(select(Route))]
+    found = [_now(route, broken, now) for route in session.scalars(select(Route))]
     return sorted(found, key=lambda one: (show_order(one.state), one.route.position, one.route.id))
 
 
@@ -158,11 +160,12 @@ def put_route(session: Session, actor: Actor, terms: RouteTerms, position: int, 
     return route
 
 
-def _state(route: Route, broken: dict[str, datetime], now: datetime) -> RouteState:
+def _now(route: Route, broken: dict[str, datetime], now: datetime) -> RouteNow:
     check = None
     if route.set_state is not None and route.checked_at is not None:
         check = RouteCheck(route.set_state, RouteSource(route.source), route.checked_at)
-    return derive(check, route.depends_on, route.behaviour, broken, now)
+    facts = (check, route.depends_on, route.behaviour, broken, now)
+    return RouteNow(route, derive(*facts), counted(*facts))
 
 
 def _reach(found: Iterable[RouteNow]) -> list[RouteReach]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from statuspage.db import transaction
 from statuspage.domain.incident import Publication
-from statuspage.domain.route import RouteState
+from statuspage.domain.route import Behaviour, RouteState
 from statuspage.models import (
     Component,
     GracePolicy,
@@ -74,3 +74,22 @@ def test_edited_words_of_an_update_have_the_date_of_the_edit(world: World) -> No
         texts.write(session, "incident_update", told.id, "body", {"en": "We are looking hard."}, "ru", edited)
         (said,) = page_view(session, world.settings, revision=1, now=edited).incidents[0].updates
     assert (said.created_at, said.updated_at) == (NOW, edited)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "minutes", "state", "told"),
+    [
+        (Behaviour.FAILS, -2, RouteState.DOWN, False),
+        (Behaviour.QUEUES, -2, RouteState.UNKNOWN, True),
+        (Behaviour.QUEUES, 2, RouteState.WORKS, True),
+    ],
+)
+def test_a_check_from_before_the_incident_speaks_for_nothing(
+    world: World, behaviour: Behaviour, minutes: int, state: RouteState, told: bool
+) -> None:
+    """What it saw to work is not shown as working, nor as seen to be down; the page says when it was last looked at."""
+    at = NOW + timedelta(minutes=minutes)
+    with transaction(world.sessions) as session:
+        session.execute(update(Route).values(behaviour=behaviour, checked_at=at))
+        (route,) = page_view(session, world.settings, revision=1, now=NOW + timedelta(minutes=5)).routes
+    assert (route.state, route.checked_at) == (state, at if told else None)
