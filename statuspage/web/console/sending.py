@@ -8,7 +8,7 @@ from flask import Blueprint, abort, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from statuspage.domain.campaign import EDITABLE, approval_needed
+from statuspage.domain.campaign import EDITABLE, CampaignState, approval_needed
 from statuspage.domain.errors import RuleError
 from statuspage.domain.roles import Permission
 from statuspage.models import Campaign, Incident
@@ -17,7 +17,7 @@ from statuspage.services import preview as previews
 from statuspage.web import shell
 from statuspage.web.access import access, actor
 from statuspage.web.console import gaps, samples
-from statuspage.web.console.acting import act
+from statuspage.web.console.acting import Outcome, act
 from statuspage.web.console.campaigns import page, still_broken
 from statuspage.web.forms import fields
 from statuspage.web.wiring import now, wiring
@@ -88,10 +88,11 @@ def letter(public_id: str, tongue: str) -> ResponseReturnValue:
 def request_approval(public_id: str) -> ResponseReturnValue:
     """Freezes texts, audience and cost ceiling; where no second person is needed it is approved at once."""
 
-    def ask(session: Session, campaign: Campaign) -> None:
+    def ask(session: Session, campaign: Campaign) -> CampaignState:
         approval.request_approval(session, actor(), campaign, settings=wiring().settings, now=now())
+        return campaign.state
 
-    return _change(public_id, "request", ask)
+    return _change(public_id, "request", ask, done=lambda state: f"campaign.done_{state}")
 
 
 @blueprint.post("/approve")
@@ -178,11 +179,13 @@ def _change(
     what: str,
     verb: Callable[[Session, Campaign], object],
     refused: Callable[[str, RuleError | None], str] = page,
+    *,
+    done: Outcome | None = None,
 ) -> ResponseReturnValue:
     return act(
         f"campaign.{what}.{public_id}",
         lambda session: verb(session, campaigns.get_campaign(session, public_id)),
-        done=f"campaign.done_{what}",
+        done=done or f"campaign.done_{what}",
         onward=url_for("campaigns.show", public_id=public_id),
         page=lambda error: refused(public_id, error),
     )
