@@ -6,7 +6,7 @@ subject and mail. So an edit begins from the placeholders, and nobody approves a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -93,6 +93,15 @@ def _check(field: str, locale: str, body: str, before: str) -> None:
 def draft(session: Session, campaign: Campaign) -> dict[str, Texts]:
     """field → locale → text with its placeholders."""
     return _read(session, campaign, _DRAFT)
+
+
+def drafts(session: Session, found: Iterable[Campaign]) -> dict[int, list[Texts]]:
+    """row id → each text of its draft, in one query."""
+    bodies: dict[int, list[Texts]] = {}
+    for (place, field), wording in texts.read(session, "campaign", [one.id for one in found]).items():
+        if field.startswith(_DRAFT):
+            bodies.setdefault(place, []).append(wording.bodies)
+    return bodies
 
 
 def frozen(session: Session, campaign: Campaign) -> dict[str, Texts]:

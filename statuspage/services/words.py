@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -63,15 +63,26 @@ def unapproved(session: Session, incident: Incident) -> list[Texts]:
     """What nobody has agreed to of all that the incident says and is to say; nothing where nobody has to: while neither
     the cause is security nor words are kept for a person who agrees. The holding statement goes out before anybody has
     agreed, yet is looked at too."""
-    if incident.cause is not CauseCategory.SECURITY and not kept(session, incident):
-        return []
-    agreed = _approved_hashes(session, incident)
-    statement = _statement() if agreed else set()
-    found = [
-        {locale: body for locale, body in one.items() if _hash(body) not in agreed and body not in statement}
-        for one in _to_approve(session, incident)
-    ]
-    return [one for one in found if one]
+    return unapproved_of(session, [incident]).get(incident.id, [])
+
+
+def unapproved_of(session: Session, incidents: Collection[Incident]) -> dict[int, list[Texts]]:
+    """The same by row id, of those incidents of which there is any; as many queries for a hundred as for one."""
+    waiting = _by_incident(texts.read(session, _KEPT, [one.id for one in incidents]))
+    asked = [one for one in incidents if one.cause is CauseCategory.SECURITY or one.id in waiting]
+    if not asked:
+        return {}
+    said, known = _said(session, asked), agreements(session, asked)
+    found = {}
+    for one in asked:
+        its = known.get(one.public_id, set())
+        statement = _statement() if its else set()
+        new = [
+            {locale: body for locale, body in each.items() if _hash(body) not in its and body not in statement}
+            for each in (*said.get(one.id, ()), *waiting.get(one.id, ()))
+        ]
+        found[one.id] = [each for each in new if each]
+    return {place: new for place, new in found.items() if new}
 
 
 def seen(session: Session, incident: Incident) -> str:
@@ -136,13 +147,30 @@ def check_cause(actor: Actor, incident: Incident, cause: CauseCategory) -> None:
         )
 
 
+def agreements(session: Session, incidents: Collection[Incident]) -> dict[str, set[str]]:
+    """Public id → the texts of the incident and of its campaigns that somebody has agreed to, for `all_agreed`."""
+    query = select(AuditEntry.entity_id, AuditEntry.detail).where(
+        AuditEntry.entity == "incident",
+        AuditEntry.entity_id.in_([one.public_id for one in incidents]),
+        AuditEntry.action == APPROVED,
+    )
+    found: dict[str, set[str]] = {}
+    for public_id, detail in session.execute(query):
+        found.setdefault(public_id, set()).update(detail["words"])
+    return found
+
+
+def all_agreed(known: Collection[str], bodies: Iterable[Texts]) -> bool:
+    """Whether each of `bodies` is among what `agreements` found for the incident."""
+    return all(_hash(body) in known for one in bodies for body in one.values())
+
+
 def message_waits(session: Session, incident_id: int | None, bodies: Iterable[Texts]) -> bool:
     """Whether these drafted texts of a campaign are about a security incident and nobody has agreed to each of them."""
     incident = None if incident_id is None else session.get(Incident, incident_id)
     if incident is None or incident.cause is not CauseCategory.SECURITY:
         return False
-    known = _approved_hashes(session, incident)
-    return not all(_hash(body) in known for one in bodies for body in one.values())
+    return not all_agreed(_approved_hashes(session, incident), bodies)
 
 
 def check_message(session: Session, incident_id: int | None, bodies: Iterable[Texts]) -> None:
@@ -157,9 +185,7 @@ def check_message(session: Session, incident_id: int | None, bodies: Iterable[Te
 
 def all_said(session: Session, incident: Incident) -> list[Texts]:
     """Title and updates."""
-    updates = session.scalars(select(IncidentUpdate.id).where(IncidentUpdate.incident_id == incident.id))
-    title = texts.read(session, "incident", [incident.id]).values()
-    return [one.bodies for one in (*title, *texts.read(session, "incident_update", updates).values())]
+    return _said(session, [incident]).get(incident.id, [])
 
 
 def _may_agree(actor: Actor) -> bool:
@@ -176,9 +202,26 @@ def _to_approve(session: Session, incident: Incident) -> list[Texts]:
     return [*all_said(session, incident), *(one.bodies for one in waiting)]
 
 
+def _said(session: Session, incidents: Collection[Incident]) -> dict[int, list[Texts]]:
+    """row id → title and updates."""
+    found = _by_incident(texts.read(session, "incident", [one.id for one in incidents]))
+    query = select(IncidentUpdate.id, IncidentUpdate.incident_id)
+    rows = session.execute(query.where(IncidentUpdate.incident_id.in_([one.id for one in incidents])))
+    its: dict[int, int] = dict(rows.all())
+    for (update, _), wording in texts.read(session, "incident_update", its).items():
+        found.setdefault(its[update], []).append(wording.bodies)
+    return found
+
+
+def _by_incident(found: Mapping[tuple[int, str], Wording]) -> dict[int, list[Texts]]:
+    bodies: dict[int, list[Texts]] = {}
+    for (place, _), wording in found.items():
+        bodies.setdefault(place, []).append(wording.bodies)
+    return bodies
+
+
 def _approved_hashes(session: Session, incident: Incident) -> set[str]:
-    query = select(AuditEntry.detail).where(AuditEntry.entity == "incident", AuditEntry.entity_id == incident.public_id)
-    return {one for detail in session.scalars(query.where(AuditEntry.action == APPROVED)) for one in detail["words"]}
+    return agreements(session, [incident]).get(incident.public_id, set())
 
 
 def _hash(body: str) -> str:

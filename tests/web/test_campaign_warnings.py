@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from html import unescape
 
 import pytest
 from sqlalchemy import select
@@ -71,3 +72,42 @@ def test_what_waits_for_legal_is_not_offered_for_release(
     refused = engineer.post(f"{address}/request-approval")
     assert (refused.status_code, refused.text.count(waits)) == (403, 1)
     assert engineer.filled(f"{address}/edit")["channels"] == ["sms"]
+
+
+def test_lists_mark_what_waits_for_legal(log_in: LogIn, sessions: Sessions, clock: FrozenClock) -> None:
+    """In the lists of campaigns and incidents and in the room, until it is agreed to; other incidents are not marked.
+    Legal reads the words as people would, with the values in them, of each channel of the draft."""
+    engineer, legal = log_in("engineer"), log_in("legal")
+    incident = declare(engineer)
+    address = f"/console/campaigns/{_drafted(sessions, incident, 'outage', clock.now())}"
+    declare(engineer, "top_up_outage")
+    lists = ("/console/campaigns", "/console/incidents", f"/console/incidents/{incident}")
+    mark = gettext("en", "console.campaign.for_legal")
+    assert [engineer.get(page).text.count(mark) for page in lists] == [0, 0, 0]
+    with transaction(sessions) as session:
+        about = session.scalars(select(Incident).where(Incident.public_id == incident)).one()
+        about.cause = CauseCategory.SECURITY
+    assert [engineer.get(page).text.count(mark) for page in lists] == [1, 1, 1]
+    page = legal.get(address).text
+    samples = page[page.index('id="samples"') : page.index("</section>", page.index('id="samples"'))]
+    assert "{operator}" in page.replace(samples, "")
+    assert "{" not in samples
+    assert gettext("en", "console.campaign.field_mail") in page[: page.index(samples)]
+    agree = f"{address}/words-approval"
+    assert legal.post(agree, legal.filled(agree)).status_code == 303
+    room = f"/console/incidents/{incident}/words-approval"
+    legal.get(f"/console/incidents/{incident}")
+    assert legal.post(room, legal.filled(room)).status_code == 303
+    assert [engineer.get(page).text.count(mark) for page in lists] == [0, 0, 0]
+
+
+def test_whoever_asks_learns_whether_somebody_else_is_needed(
+    engineer: Browser, log_in: LogIn, sessions: Sessions, clock: FrozenClock
+) -> None:
+    """After asking, the page says which of both it is: with so many to tell, or where more may be told by one alone."""
+    incident = declare(engineer)
+    for browser, outcome in ((log_in("manager"), "awaiting_approval"), (engineer, "approved")):
+        address = f"/console/campaigns/{_drafted(sessions, incident, 'outage', clock.now())}"
+        browser.get(f"{address}/preview")
+        said = unescape(browser.post(f"{address}/request-approval", follow=True).text)
+        assert gettext("en", f"console.campaign.done_{outcome}") in said

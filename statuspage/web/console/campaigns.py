@@ -28,11 +28,13 @@ from statuspage.services import (
     quiet_wait,
     recipients,
     report_acts,
+    waiting_words,
     words,
 )
 from statuspage.services.campaign_texts import Bodies
 from statuspage.services.campaigns import Edit
 from statuspage.services.earlier_notices import earlier_notices
+from statuspage.services.waiting_words import WAITABLE
 from statuspage.web import shell
 from statuspage.web.access import access, actor, person
 from statuspage.web.console import naming, samples
@@ -58,6 +60,7 @@ def index() -> ResponseReturnValue:
         return shell.render(
             "console/campaigns/index.html",
             campaigns=[(one, course(one, counts.read(session, one.id))) for one in found],
+            for_legal=waiting_words.campaigns(session, found),
             incidents={one.id: (one.public_id, naming.picked(titles.get(one.id))) for one in told},
         )
 
@@ -192,9 +195,7 @@ def page(public_id: str, error: RuleError | None, counted: object = None) -> str
             quiet=wiring().settings,
             quiet_decidable=campaign.state in quiet_hours.DECIDABLE and Channel.SMS in campaign.channels,
             break_glass_cap=wiring().settings.break_glass_cap,
-            words_read=words.digest(drafted.values()),
-            words_wait=campaign.state in (*EDITABLE, CampaignState.PAUSED)
-            and words.message_waits(session, campaign.incident_id, drafted.values()),
+            **_for_legal(session, campaign, drafted),
             **_incident_of(session, campaign),
             **_progress(session, campaign),
         )
@@ -219,6 +220,16 @@ def _as_counted(campaign: Campaign, frozen: Bodies) -> dict[str, object]:
         "ahead": quiet_wait.ahead(campaign, preview.sms_by_zone(channels), wiring().settings, at=at),
         "warnings": preview.warnings_of(frozen),
     }
+
+
+def _for_legal(session: Session, campaign: Campaign, drafted: Bodies) -> dict[str, object]:
+    """Words are agreed to with their placeholders in them; `as_drafted` has them as people would read them."""
+    waits = campaign.state in WAITABLE and words.message_waits(session, campaign.incident_id, drafted.values())
+    as_drafted: list[samples.Sample] = []
+    if waits and Permission.WORDS_APPROVE in actor().permissions:
+        settings = wiring().settings
+        as_drafted = samples.samples(campaign_texts.fill(session, campaign, settings, now=now()).bodies, settings)
+    return {"words_read": words.digest(drafted.values()), "words_wait": waits, "as_drafted": as_drafted}
 
 
 def _newer_file(session: Session, campaign: Campaign) -> bool:

@@ -15,7 +15,7 @@ from statuspage.domain.errors import RuleError
 from statuspage.domain.incident import OPEN, CauseCategory, Publication
 from statuspage.domain.roles import Permission
 from statuspage.models import Incident, User
-from statuspage.services import break_glass, clock_facts, incidents, templates
+from statuspage.services import break_glass, clock_facts, incidents, templates, waiting_words
 from statuspage.services.incidents import Declaration
 from statuspage.web import shell
 from statuspage.web.access import access, actor
@@ -44,6 +44,7 @@ def index() -> ResponseReturnValue:
             over=[one for one in found if one not in going],
             titles={one.id: naming.picked(wordings.get(one.id)) for one in found},
             owners=dict(owners.all()),
+            for_legal=waiting_words.incidents(session, found),
             alone=break_glass.released_alone(session, [one.id for one in found]),
             cap=wiring().settings.break_glass_cap,
             templates=[(one.key, naming.picked(offered.get(one.id))) for one in templates.list_templates(session)],

@@ -44,6 +44,7 @@ from statuspage.services import (
     texts,
     updates,
     users,
+    waiting_words,
     words,
 )
 from statuspage.services.operator_facts import OperatorFacts
@@ -52,7 +53,7 @@ from statuspage.services.texts import Wording
 from statuspage.web import shell
 from statuspage.web.access import access
 from statuspage.web.console import naming, touched
-from statuspage.web.console.progress import Course, course
+from statuspage.web.console.progress import course
 from statuspage.web.wiring import now, wiring
 
 PUBLIC_REPORT = "public"
@@ -170,7 +171,7 @@ def _what_is_happening(session: Session, incident: Incident) -> dict[str, object
         "updates": _updates(session, incident),
         "prose": prose,
         "channels": CHANNELS,
-        "campaigns_here": _campaigns(session, incident),
+        **_campaigns(session, incident),
         "already_told": touched.told(session, incident),
         "verified_by": session.get(User, incident.crediting_verified_by) if incident.crediting_verified_by else None,
     }
@@ -275,6 +276,10 @@ def _ends_to_send(session: Session, incident: Incident, notices: Collection[str]
     return list(session.scalars(query.order_by(Campaign.id)))
 
 
-def _campaigns(session: Session, incident: Incident) -> list[tuple[Campaign, Course]]:
-    found = session.scalars(select(Campaign).where(Campaign.incident_id == incident.id).order_by(Campaign.id.desc()))
-    return [(one, course(one, counts.read(session, one.id))) for one in found]
+def _campaigns(session: Session, incident: Incident) -> dict[str, object]:
+    query = select(Campaign).where(Campaign.incident_id == incident.id).order_by(Campaign.id.desc())
+    found = session.scalars(query).all()
+    return {
+        "campaigns_here": [(one, course(one, counts.read(session, one.id))) for one in found],
+        "for_legal": waiting_words.campaigns(session, found),
+    }
