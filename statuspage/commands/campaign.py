@@ -91,6 +91,7 @@ def draft(
 @click.option("--audience", help='As in: segment in (prepaid, business) and not region = urals. "all" is everybody.')
 @click.option("--channel", "channels", multiple=True, type=click.Choice(choices(Channel)))
 @click.option("--ceiling", help="The most it may cost.")
+@click.option("--validity", type=int, help="Minutes after which a message is left unsent.")
 @as_json
 @click.pass_obj
 def edit(parts: Composition, /, public_id: str, json_wanted: bool, **options: Any) -> None:
@@ -102,6 +103,7 @@ def edit(parts: Composition, /, public_id: str, json_wanted: bool, **options: An
             audience=options["audience"],
             channels=[Channel(one) for one in options["channels"]] or None,
             cost_ceiling=_money(options["ceiling"]),
+            validity_seconds=None if options["validity"] is None else options["validity"] * 60,
         )
         now = parts.clock.now()
         campaigns.edit_campaign(session, CLI, found, change, version=found.version, now=now)
@@ -280,7 +282,7 @@ def list_(parts: Composition, json_wanted: bool) -> None:
         return
     for row in rows:
         row["drafted"], row["started"] = (local(row[at], parts.settings.zone) for at in ("created_at", "started_at"))
-    names = ("id", "name", "channels", "audience", "state", "drafted", "started", "told", "open")
+    names = ("id", "incident", "kind", "name", "channels", "audience", "state", "drafted", "started", "told", "open")
     print_table(names, [tuple(row[name] for name in names) for row in rows])
 
 

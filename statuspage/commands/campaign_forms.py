@@ -38,6 +38,7 @@ def document(session: Session, campaign: Campaign) -> dict[str, Any]:
         "channels": list(campaign.channels),
         "audience": campaign.audience,
         "drafted_by": approval.done_by(session, campaign, "drafted"),
+        "validity_minutes": campaign.validity_seconds // 60,
         "cost_ceiling": campaign.cost_ceiling,
         "currency": campaign.currency,
         "content_hash": campaign.content_hash,

@@ -109,6 +109,17 @@ def test_an_end_notice_is_warned_of_while_another_incident_lasts(run: Run, clock
     assert (resolved[0], f"{said}{other} (" in resolved[2]) == (0, True)
 
 
+def test_the_validity_is_set_and_the_list_says_what_about(run: Run, incident: str) -> None:
+    """Minutes, as the status shows them, within what a provider keeps; the list names incident and kind."""
+    public_id = _json(run, "campaign", "draft", incident, "--channel", "sms")["id"]
+    assert _json(run, "campaign", "edit", public_id, "--validity", "90")["validity_minutes"] == 90
+    code, _, err = run("campaign", "edit", public_id, "--validity", "601")
+    assert (code, "601 is not within 1 to 600" in err) == (1, True)
+    assert _json(run, "campaign", "edit", public_id, "--audience", "all")["validity_minutes"] == 90
+    row = next(line for line in run("campaign", "list")[1].splitlines() if line.startswith(public_id))
+    assert row.split()[1:3] == [incident, "incident_notice"]
+
+
 def test_no_pipe_approves(run: Run, incident: str) -> None:
     """Approval asks a person at a terminal; anything else is wrong use (exit 2)."""
     public_id = _json(run, "campaign", "draft", incident, "--channel", "sms")["id"]
