@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from statuspage import i18n
 from statuspage.domain.component import Indicator, indicator
-from statuspage.domain.incident import IncidentState, cause_unsaid
+from statuspage.domain.incident import IncidentState, cause_told
 from statuspage.domain.route import USABLE, RouteKind, RouteState
 from statuspage.publish import headline, terminals, unaffected, ways
 from statuspage.publish.bars import DAYS, bars, disturbed
@@ -270,8 +270,7 @@ class Reader(Language):
         return self.plain("incident_state.work" if work else f"incident_state.{state}")
 
     def _cause(self, incident: IncidentView) -> str | None:
-        """Nothing while the state says that the cause is found and the record does not say which."""
-        return None if cause_unsaid(incident.state, incident.cause) else self.plain(f"cause.{incident.cause}")
+        return self.plain(f"cause.{incident.cause}") if cause_told(incident.state, incident.cause) else None
 
     def _expected(self, incident: IncidentView) -> str | Markup | None:
         if not incident.is_open or incident.repaired:
