@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from notifiers.base import Channel
 from statuspage.db import transaction
 from statuspage.domain.campaign import CampaignState
 from statuspage.domain.errors import NotAllowed, RuleError
 from statuspage.domain.incident import CauseCategory, IncidentState
-from statuspage.models import AuditEntry
+from statuspage.models import AuditEntry, Campaign, Incident
 from statuspage.services import (
     approval,
     campaign_course,
@@ -24,6 +24,7 @@ from statuspage.services import (
     playbook,
     preview,
     templates,
+    waiting_words,
     words,
 )
 from statuspage.services.actor import CLI
@@ -189,3 +190,35 @@ def test_drafted_words_changed_while_they_were_read_are_not_approved(world: Worl
             with pytest.raises(RuleError) as refused:
                 words.approve_words(session, legal, incident, changed.values(), read=given, now=NOW)
             assert refused.value.code == "incident.words_changed"
+
+
+def test_a_list_is_marked_in_as_many_queries_as_one(world: World) -> None:
+    """What waits for legal of many incidents and campaigns is what waits of each, and no row asks by itself."""
+    statements: list[str] = []
+    with transaction(world.sessions) as session:
+        engineer, legal = world.actor(session, "engineer"), world.person(session, "legal")
+        template = campaigns.get_message_template(session, "outage")
+        told: list[Campaign] = []
+        for key in ("security_suspension", "security_suspension", "security_suspension", "billing_outage"):
+            incident = world.declare(session, engineer, key)
+            told.append(campaigns.draft_campaign(session, engineer, incident, template, now=NOW))
+        listed = incidents.list_incidents(session)
+        agreed = session.get_one(Incident, told[0].incident_id)
+        words.approve_words(session, legal, agreed, now=NOW)
+        words.approve_words(session, legal, agreed, campaign_texts.draft(session, told[0]).values(), now=NOW)
+        assert waiting_words.campaigns(session, told) == {told[1].id, told[2].id}
+        assert waiting_words.incidents(session, listed) == {told[1].incident_id, told[2].incident_id}
+        session.flush()
+
+        def count(*passed: object) -> None:
+            statements.append(str(passed[2]))
+
+        asked: list[int] = []
+        event.listen(world.sessions.kw["bind"], "before_cursor_execute", count)
+        for some in (told[1:2], told):
+            statements.clear()
+            waiting_words.campaigns(session, some)
+            waiting_words.incidents(session, [one for one in listed if one.id in {each.incident_id for each in some}])
+            asked.append(len(statements))
+        event.remove(world.sessions.kw["bind"], "before_cursor_execute", count)
+    assert asked[0] == asked[1]
