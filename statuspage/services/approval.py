@@ -126,12 +126,6 @@ def break_glass(
     return found
 
 
-def released_alone(session: Session, campaign: Campaign) -> int:
-    """Messages of the incident's other campaigns that one person released, as counted then."""
-    query = alone.released_alone([campaign.incident_id]).where(Campaign.id != campaign.id)
-    return sum(int(one.estimated.get("recipients", 0)) for one in session.scalars(query))
-
-
 def done_by(session: Session, campaign: Campaign, act: str) -> str | None:
     """Who did `act` last, such as "drafted" or "break_glass", as the audit has it: a person's public id, or cli or
     system; None when nobody has."""

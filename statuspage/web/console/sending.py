@@ -8,7 +8,7 @@ from flask import Blueprint, abort, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from statuspage.domain.campaign import EDITABLE, CampaignState, approval_needed
+from statuspage.domain.campaign import EDITABLE, CampaignState
 from statuspage.domain.errors import RuleError
 from statuspage.domain.roles import Permission
 from statuspage.models import Campaign, Incident
@@ -43,7 +43,6 @@ def _preview(public_id: str, error: RuleError | None) -> str:
     with wiring().reading() as session:
         campaign = campaigns.get_campaign(session, public_id)
         found = previews.preview(session, campaign, settings, now=now(), anew=True)
-        alone = max(0, settings.break_glass_cap - approval.released_alone(session, campaign))
         others = still_broken(session, campaign)
         drafted = campaign_texts.draft(session, campaign)
         words_wait = campaign.state in EDITABLE and words.message_waits(session, campaign.incident_id, drafted.values())
@@ -60,10 +59,6 @@ def _preview(public_id: str, error: RuleError | None) -> str:
         samples=samples.samples(found.texts.bodies, settings),
         editable=editable,
         counted=editable and campaign.counted_at is not None,
-        needed=approval_needed(found.recipients, settings.approval_threshold, settings.approval_always),
-        always=settings.approval_always,
-        threshold=settings.approval_threshold,
-        cap=alone,
     )
 
 
