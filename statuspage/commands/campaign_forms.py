@@ -92,6 +92,7 @@ def preview_document(shown: Preview) -> dict[str, Any]:
             for one in shown.earlier
         ],
         "quiet_hours": None if shown.quiet is None else _ahead(shown.quiet),
+        "sms_take_too_long": None if shown.too_slow is None else str(shown.too_slow.takes),
         "second_person": {
             "needed": shown.release.needed,
             "always": shown.release.always,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
@@ -51,6 +51,14 @@ class ChannelPreview:
 
 
 @dataclass(frozen=True)
+class TooSlow:
+    """Handing over the SMS takes longer than they are worth sending: the last ones would be left unsent."""
+
+    takes: timedelta
+    worth: timedelta
+
+
+@dataclass(frozen=True)
 class Preview:
     """`texts` are rendered with the incident's values of now; `warnings` are keys of the catalogues, by locale."""
 
@@ -66,6 +74,8 @@ class Preview:
     """Who has been told of the incident before."""
     quiet: QuietAhead | None = None
     """Whose SMS would wait if it started now; None where quiet hours hold nothing of it back."""
+    too_slow: TooSlow | None = None
+    """None where its SMS are handed over in time."""
 
     @property
     def recipients(self) -> int:
@@ -115,7 +125,16 @@ def preview(session: Session, campaign: Campaign, settings: Settings, *, now: da
     earlier = earlier_notices(session, campaign)
     quiet = quiet_wait.ahead(campaign, sms_by_zone(channels), settings, at=now)
     release = alone.release(session, campaign, sum(one.recipients for one in channels), settings, at=now)
-    return Preview(channels, filled, warnings, settings.currency, hashed, now, release, earlier, quiet)
+    slow = too_slow(campaign, channels, settings)
+    return Preview(channels, filled, warnings, settings.currency, hashed, now, release, earlier, quiet, slow)
+
+
+def too_slow(campaign: Campaign, channels: Iterable[ChannelPreview], settings: Settings) -> TooSlow | None:
+    """None where its SMS are handed over at SMS_RATE while they are worth sending."""
+    segments = sum(one.segments for one in channels if one.channel is Channel.SMS)
+    takes = timedelta(seconds=segments / settings.sms_rate) if settings.sms_rate else timedelta(0)
+    worth = timedelta(seconds=campaign.validity_seconds)
+    return TooSlow(takes, worth) if takes > worth else None
 
 
 def warnings_of(bodies: Bodies) -> dict[str, tuple[str, ...]]:

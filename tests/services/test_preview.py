@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -94,6 +95,21 @@ def test_it_says_whose_sms_would_wait(world: World, configured: Settings) -> Non
     by_day = looked(world, configured, public_id).quiet
     assert by_day is not None
     assert by_day.zones == ()
+
+
+def test_it_says_when_the_last_sms_would_be_too_late(world: World, configured: Settings) -> None:
+    """Where the rate lets fewer segments through than there are while they are worth sending; no rate is no limit."""
+    public_id = world.draft(world.incident())
+    with transaction(world.sessions) as session:
+        campaign = campaigns.get_campaign(session, public_id)
+        for rate, seconds, slow in ((1, 2, True), (1, 3600, False), (10_000, 60, False), (0, 2, False)):
+            campaign.validity_seconds = seconds
+            settings = configured.model_copy(update={"sms_rate": rate})
+            found = preview.preview(session, campaign, settings, now=NOW)
+            takes, worth = timedelta(seconds=found.channels[0].segments), timedelta(seconds=seconds)
+            expected = preview.TooSlow(takes, worth) if slow else None
+            assert found.too_slow == expected
+            assert preview.too_slow(campaign, found.channels, settings) == expected
 
 
 def test_the_approver_sees_the_count_of_the_author(world: World, configured: Settings) -> None:

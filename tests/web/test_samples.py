@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import select
 
 from statuspage.db import Sessions, transaction
-from statuspage.models import Installation
+from statuspage.models import Campaign, Installation
 from tests.web.site import MANY, Browser, Build, declare
 
 pytestmark = pytest.mark.usefixtures("told_people")
@@ -55,6 +56,21 @@ def test_where_every_campaign_needs_two_people_no_number_is_named(build: Build, 
     assert "every campaign, however small, needs the approval of a second person" in page
     assert "Above 500 messages" not in page
     assert "Ask for approval:" in page
+
+
+def test_a_rate_too_slow_for_the_time_is_said_before_and_after_asking(
+    build: Build, person: Callable[..., str], sessions: Sessions
+) -> None:
+    """On the preview and on the page where one approves: how long it takes, and what it is worth sending for."""
+    browser = Browser(build(sms_rate=1).test_client())
+    browser.log_in(person("engineer"))
+    address = _draft(browser)
+    assert "would be left unsent" not in browser.get(f"{address}/preview").text
+    with transaction(sessions) as session:
+        session.scalars(select(Campaign)).one().validity_seconds = 2
+    assert "the last ones would be left unsent" in browser.get(f"{address}/preview").text
+    assert browser.post(f"{address}/request-approval").status_code == 303
+    assert "would be left unsent" in browser.get(address).text
 
 
 def test_the_console_says_how_many_were_counted_and_how_many_it_would_be_now(

@@ -219,6 +219,7 @@ def _as_counted(campaign: Campaign, frozen: Bodies) -> dict[str, object]:
         "counted_people": channels,
         "ahead": quiet_wait.ahead(campaign, preview.sms_by_zone(channels), wiring().settings, at=at),
         "warnings": preview.warnings_of(frozen),
+        "slow": preview.too_slow(campaign, channels, wiring().settings),
     }
 
 
