@@ -37,13 +37,15 @@ class ImportRun:
 
     def load(self) -> Counts:
         """Read to the end."""
-        check, add = self.checker.check, self._waiting.append
-        for cells in self.file.rows(self._refuse_line):
+        check, waiting, file = self.checker.check, self._waiting, self.file
+        for cells in file.rows(self._refuse_line):
             try:
-                add((self.file.row_line, check(cells)))
+                waiting.append((file.row_line, check(cells)))
             except Refused:
-                self.refused.add_row(self.file.row_line, self.checker.faults(cells))
-            if len(self._waiting) == ROUND or len(self.refused.waiting) >= MOST_REFUSED:
+                self.refused.add_row(file.row_line, self.checker.faults(cells))
+                if len(self.refused.waiting) >= MOST_REFUSED:
+                    self._store()
+            if len(waiting) == ROUND:
                 self._store()
         self._store()
         return self.counts
