@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from statuspage.domain.component import ComponentState, worst
@@ -21,6 +21,9 @@ from statuspage.services.texts import Texts
 SOURCE = "ru"
 BREAKING = frozenset({ComponentState.PARTIAL_OUTAGE, ComponentState.MAJOR_OUTAGE, ComponentState.UNDER_MAINTENANCE})
 """In these states what the component provides cannot be relied on; a degraded one still provides it."""
+
+_HOLDING = and_(Incident.publication == Publication.PUBLISHED, Incident.state.in_(OPEN), Incident.drill.is_(False))
+"""An incident whose word about a component counts for the public."""
 
 
 @dataclass(frozen=True)
@@ -152,9 +155,7 @@ def apply(session: Session, incident: Incident, update_id: int | None, at: datet
         .join(Incident, Incident.id == IncidentComponent.incident_id)
         .where(
             IncidentComponent.component_id.in_(touched),
-            Incident.publication == Publication.PUBLISHED,
-            Incident.state.in_(OPEN),
-            Incident.drill.is_(False),
+            _HOLDING,
         )
     )
     for component_id, state in session.execute(said):
@@ -200,9 +201,7 @@ def _last_declared(session: Session) -> dict[int, datetime]:
         .join(Incident, Incident.id == IncidentComponent.incident_id)
         .where(
             IncidentComponent.current.in_(BREAKING),
-            Incident.publication == Publication.PUBLISHED,
-            Incident.state.in_(OPEN),
-            Incident.drill.is_(False),
+            _HOLDING,
         )
     )
     return dict(session.execute(query.group_by(IncidentComponent.component_id)).all())
